@@ -1,0 +1,113 @@
+"""From a config to the objects of a run: agent, learner, training loop, evaluation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf import checkpointing, distributions, evaluation, networks, optimizers, train_step
+from a2c_tf.config import Config, ConfigError
+from a2c_tf.distributions import Distribution
+from a2c_tf.envs import registry
+from a2c_tf.envs.base import Environment
+from a2c_tf.learner import Learner
+from a2c_tf.losses import LossWeights
+from a2c_tf.types import EnvSpec
+from a2c_tf.unroll import initial_state, make_advance
+
+
+class Agent(NamedTuple):
+    """What acts: a network and the meaning of its policy head."""
+
+    spec: EnvSpec
+    distribution: Distribution
+    model: keras.Model
+
+    def policy(self, observation: tf.Tensor) -> tf.Tensor:
+        """Parameters of the action distribution, `[B, P]`."""
+        return self.model(observation)["policy"]
+
+
+class Seeds(NamedTuple):
+    """Independent seeds that follow from the one of the run; each but `weights` `[2]` int32."""
+
+    weights: int
+    env: tf.Tensor
+    action: tf.Tensor
+
+
+def make_seeds(seed: int, *purpose: int) -> Seeds:
+    """The seeds of a run, or of the part of it that `purpose` numbers."""
+    words = np.random.SeedSequence([seed, *purpose]).generate_state(5).view(np.int32)
+    return Seeds(int(words[0]) & 0x7FFFFFFF, tf.constant(words[1:3]), tf.constant(words[3:5]))
+
+
+def make_agent(spec: EnvSpec, config: Config) -> Agent:
+    """A freshly initialised agent for the environment.
+
+    Raises:
+      ConfigError: for spaces that network or distribution do not take.
+    """
+    try:
+        distribution = distributions.for_space(spec.action_space)
+        model = networks.make_actor_critic(
+            spec, config.network, distribution.parameter_size, make_seeds(config.run.seed).weights
+        )
+    except ValueError as error:
+        raise ConfigError(f"env.id={spec.id}: {error}") from None
+    return Agent(spec, distribution, model)
+
+
+def load_agent(config: Config, checkpoint: checkpointing.Checkpoint) -> Agent:
+    """The agent as the checkpoint holds it."""
+    agent = make_agent(registry.make(config.env).spec, config)
+    checkpointing.restore(agent.model.weights, checkpoint.model)
+    return agent
+
+
+def make_training(
+    env: Environment, agent: Agent, config: Config
+) -> tuple[Learner, train_step.TrainStep]:
+    """The learner, and the compiled step that unrolls and updates."""
+    try:
+        mode = train_step.choose_mode(
+            config.run.compile, env.spec.backend == "graph", config.network.torso != "mlp"
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    learner = Learner(
+        agent.model,
+        optimizers.make_optimizer(config.optimizer),
+        agent.distribution,
+        LossWeights(
+            gamma=config.a2c.gamma,
+            gae_lambda=config.a2c.gae_lambda,
+            value_coef=config.a2c.value_coef,
+            entropy_coef=config.a2c.entropy_coef,
+        ),
+        optimizers.make_schedule(config.optimizer, config.run.total_steps),
+        config.a2c.max_grad_norm,
+        accelerate=mode.accelerate_learner,
+    )
+    advance = mode.accelerate_advance(make_advance(env, agent.distribution))
+    step = train_step.make_train_step(
+        learner, agent.policy, advance, config.a2c.unroll_length, mode.whole_xla
+    )
+    return learner, step
+
+
+def play(
+    agent: Agent, config: Config, episodes: int, deterministic: bool, seed: int
+) -> evaluation.Evaluation:
+    """Plays episodes with the agent as it is, on environments made for it."""
+    num_envs = evaluation.num_envs_for(episodes)
+    env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
+    advance = make_advance(env, agent.distribution, deterministic)
+    if env.spec.backend == "graph":
+        advance = train_step.xla(advance)
+    seeds = make_seeds(seed, 1)
+    state = initial_state(env, seeds.env, seeds.action)
+    return evaluation.evaluate(env, agent.policy, advance, state, episodes)

@@ -1,0 +1,223 @@
+"""Checkpoints: what is saved, how it is written, what resuming promises.
+
+A checkpoint is a folder of arrays and a manifest with their SHA-256. It is written under a
+temporary name, synced, and renamed: under its final name it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+NAME = re.compile(r"ckpt-(\d+)")
+
+Arrays = Mapping[str, np.ndarray]
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointError(Exception):
+    """No checkpoint that could be used; its text is one line for the user."""
+
+
+class Counters(NamedTuple):
+    """How far a run has come."""
+
+    env_steps: int = 0
+    updates: int = 0
+    episodes: int = 0
+    time_s: float = 0.0
+
+
+class Checkpoint(NamedTuple):
+    """Everything that a run needs to go on."""
+
+    counters: Counters
+    model: Arrays
+    """the weights by name."""
+    optimizer: Arrays
+    """slots and iteration by name."""
+    unroll: Arrays
+    """environments and random numbers; empty where the environment cannot be saved, so that a
+    resumed run starts new episodes and equals the uninterrupted one in distribution only."""
+    best_return: float | None = None
+    """mean return of the best evaluation so far."""
+
+
+def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
+    """Writes `folder/ckpt-<env_steps>`, or `folder/<name>`, and returns its path."""
+    final = folder / (name or f"ckpt-{checkpoint.counters.env_steps}")
+    temporary = folder / f".{final.name}.tmp-{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    files = {
+        file: _write_arrays(temporary / file, arrays)
+        for file, arrays in _array_files(checkpoint).items()
+    }
+    manifest = {
+        "schema": SCHEMA,
+        "counters": checkpoint.counters._asdict(),
+        "best_return": checkpoint.best_return,
+        "resume": "exact" if checkpoint.unroll else "statistical",
+        "sha256": files,
+    }
+    _write_synced(temporary / MANIFEST, json.dumps(manifest, indent=2).encode())
+    _sync_folder(temporary)
+    if final.exists():
+        shutil.rmtree(final)
+    temporary.rename(final)
+    _sync_folder(folder)
+    return final
+
+
+def load(path: Path) -> Checkpoint:
+    """Reads a checkpoint after checking each file against the manifest.
+
+    Raises:
+      CheckpointError: where anything is missing or differs.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["schema"] != SCHEMA:
+            raise CheckpointError(
+                f"checkpoint {path}: schema {manifest['schema']}, expected {SCHEMA}; "
+                "use the version of a2c_tf that wrote it"
+            )
+        for file, expected in manifest["sha256"].items():
+            _verify(path / file, expected)
+        model, optimizer, unroll = (_read_arrays(path / file) for file in manifest["sha256"])
+        counters = Counters(**manifest["counters"])
+        return Checkpoint(counters, model, optimizer, unroll, manifest["best_return"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"checkpoint {path}: damaged ({error})") from None
+
+
+def load_newest(folder: Path) -> Checkpoint:
+    """The newest checkpoint that is whole; a damaged one is set aside with a warning.
+
+    Raises:
+      CheckpointError: where there is none.
+    """
+    for path in reversed(listed(folder)):
+        try:
+            return load(path)
+        except CheckpointError as error:
+            aside = path.with_name(f"{path.name}.corrupt")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            log.warning("%s; set aside as %s, using the one before", error, aside.name)
+    raise CheckpointError(f"no usable checkpoint in {folder}; train with --overwrite to start anew")
+
+
+def load_selected(folder: Path, selector: str) -> Checkpoint:
+    """The checkpoint that `best`, `last` or a number of environment steps selects.
+
+    Raises:
+      CheckpointError: where there is no such checkpoint, or it is damaged.
+    """
+    if selector == "last":
+        return load_newest(folder)
+    path = folder / (selector if selector == "best" else f"ckpt-{selector}")
+    if not path.is_dir():
+        known = ["best"] * (folder / "best").is_dir() + [p.name[5:] for p in listed(folder)]
+        raise CheckpointError(
+            f"checkpoint {selector!r}: not in {folder}; "
+            f"expected last or one of {', '.join(known) or '(none)'}"
+        )
+    return load(path)
+
+
+def listed(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    found = [path for path in folder.glob("ckpt-*") if NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("ckpt-")))
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Deletes all but the `keep` newest, and what a killed process left half-written."""
+    for path in listed(folder)[:-keep]:
+        shutil.rmtree(path)
+    for path in folder.glob(".*.tmp-*"):
+        shutil.rmtree(path)
+
+
+def named(variables: Sequence[Any]) -> Arrays:
+    """The values of Keras variables by their paths."""
+    return {variable.path: np.asarray(variable) for variable in variables}
+
+
+def restore(variables: Sequence[Any], arrays: Arrays) -> None:
+    """Assigns the values to the variables of the same paths.
+
+    Raises:
+      CheckpointError: where names or shapes differ.
+    """
+    wanted = {variable.path: tuple(variable.shape) for variable in variables}
+    stored = {name: array.shape for name, array in arrays.items()}
+    if wanted != stored:
+        name = sorted(set(wanted.items()) ^ set(stored.items()))[0][0]
+        raise CheckpointError(
+            f"checkpoint does not fit the network: {name} is {stored.get(name, 'absent')} there "
+            f"and {wanted.get(name, 'absent')} here; use the config it was trained with"
+        )
+    for variable in variables:
+        variable.assign(arrays[variable.path])
+
+
+def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
+    return {
+        "model.npz": checkpoint.model,
+        "optimizer.npz": checkpoint.optimizer,
+        "unroll.npz": checkpoint.unroll,
+    }
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> str:
+    """Writes an npz file and returns its SHA-256."""
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    return _sha256(path)
+
+
+def _read_arrays(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _verify(path: Path, expected: str) -> None:
+    if _sha256(path) != expected:
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} differs from its SHA-256")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder survive a power cut, where the system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

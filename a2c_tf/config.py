@@ -1,0 +1,234 @@
+"""A run's settings: a YAML file and dotted overrides, checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BeforeValidator, ConfigDict, Field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be; its text is one line for the user."""
+
+
+def _integral(value: Any) -> Any:
+    """`1e6` is a float to YAML and a number of steps to people."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, BeforeValidator(_integral)]
+Positive = Annotated[Count, Field(gt=0)]
+NonNegative = Annotated[Count, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Widths = Annotated[tuple[Positive, ...], Field(strict=False)]
+
+
+class Section(pydantic.BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class EnvConfig(Section):
+    id: str = "MinAtar/Breakout-v1"
+    """gymnasium's id; `my_module:MyEnv-v0` imports the module first."""
+    backend: Literal["auto", "graph", "gymnasium"] = "auto"
+    """auto takes the graph-native environment where there is one."""
+    num_envs: Positive = 32
+    """B, environments stepped together."""
+    sticky_action_probability: Fraction | None = None
+    """chance that the last action repeats; null: the environment's own (MinAtar 0.1)."""
+    max_episode_steps: Positive | None = None
+    """truncate episodes after so many steps; null: the environment's own limit."""
+
+
+class NetworkConfig(Section):
+    torso: Literal["minatar", "nature", "mlp"] = "minatar"
+    """minatar: conv 16 3x3, dense; nature: the three convolutions of DQN, dense; mlp: dense."""
+    hidden: Widths = (128,)
+    """widths of the dense layers of the torso."""
+    activation: Literal["relu", "tanh", "silu"] = "relu"
+
+
+class A2CConfig(Section):
+    unroll_length: Positive = 5
+    """T, steps of each environment before an update."""
+    gamma: Fraction = 0.99
+    """γ, discount a step."""
+    gae_lambda: Fraction = 1.0
+    """λ; 1 is the n-step return, 0 the one-step TD error."""
+    entropy_coef: Annotated[float, Field(ge=0)] = 0.01
+    value_coef: Annotated[float, Field(ge=0)] = 0.5
+    max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
+    """the gradient's global norm is clipped to this."""
+
+
+class OptimizerConfig(Section):
+    name: Literal["rmsprop_tf1"] = "rmsprop_tf1"
+    """RMSprop as TensorFlow 1 defined it."""
+    learning_rate: Annotated[float, Field(gt=0)] = 7e-4
+    schedule: Literal["constant", "linear"] = "linear"
+    """linear falls to 0 at run.total_steps."""
+    rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """decay of the mean square."""
+    epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    """inside the root."""
+
+
+class RunConfig(Section):
+    total_steps: Positive = 1_000_000
+    """environment steps, autoresets not counted."""
+    seed: NonNegative = 0
+    """of weights, environments, actions and evaluation."""
+    updates_per_call: Positive = 50
+    """K, updates in one compiled call."""
+    compile: Literal["auto", "xla", "mixed"] = "auto"
+    """xla: the whole step; mixed: all but the network; auto: mixed for convolutions, else xla."""
+    log_every: Positive = 20_000
+    """steps between lines of metrics.jsonl."""
+    save_every: Positive = 1_000_000
+    """steps between checkpoints; the last one is always saved."""
+    keep_checkpoints: Annotated[Count, Field(ge=2)] = 3
+    """older ones are deleted."""
+    eval_every: NonNegative = 0
+    """steps between evaluations; 0: only at the end."""
+    eval_episodes: Positive = 100
+    eval_deterministic: bool = True
+    """greedy actions; false: sampled as in training."""
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    env: EnvConfig = EnvConfig()
+    network: NetworkConfig = NetworkConfig()
+    a2c: A2CConfig = A2CConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    run: RunConfig = RunConfig()
+
+
+def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads a config by name or path and applies `section.key=value` overrides.
+
+    Raises:
+      ConfigError: with one line that names every setting that is wrong.
+    """
+    tree = _read_yaml(find(name_or_path))
+    for override in overrides:
+        _apply(tree, override)
+    return parse(tree)
+
+
+def find(name_or_path: str) -> Path:
+    """The YAML file of that path, or of that name in `configs/`."""
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise ConfigError(f"config file {name_or_path}: not found; expected a YAML file")
+    if name_or_path in names():
+        return _config_dir() / f"{name_or_path}.yaml"
+    raise ConfigError(
+        f"config {name_or_path!r}: no such name{nearest(name_or_path, names())}; "
+        f"expected a .yaml path or one of {', '.join(names())}"
+    )
+
+
+def names() -> list[str]:
+    """The configs that come with the package."""
+    return sorted(path.stem for path in _config_dir().glob("*.yaml"))
+
+
+def parse(tree: dict[str, Any]) -> Config:
+    """The checked config of a tree of sections.
+
+    Raises:
+      ConfigError: with one line that names every setting that is wrong.
+    """
+    try:
+        return Config.model_validate(tree)
+    except pydantic.ValidationError as error:
+        raise ConfigError("; ".join(_describe(problem) for problem in error.errors())) from None
+
+
+def to_yaml(config: Config) -> str:
+    """Every setting as YAML, from which `load` gives the same config."""
+    text = io.StringIO()
+    YAML().dump(config.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def check_resumable(started_with: Config, config: Config) -> None:
+    """Makes sure that a run can go on with `config`.
+
+    Raises:
+      ConfigError: naming the settings that differ and may not: all but those of `run`, and the
+        seed.
+    """
+    before, after = _flat(started_with), _flat(config)
+    differing = [
+        f"{name} is {before[name]!r} there and {after[name]!r} here"
+        for name in before
+        if before[name] != after[name] and (not name.startswith("run.") or name == "run.seed")
+    ]
+    if differing:
+        raise ConfigError(f"--resume: {'; '.join(differing)}; start a new run for that")
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    sections = config.model_dump()
+    return {f"{name}.{key}": value for name in sections for key, value in sections[name].items()}
+
+
+def _config_dir() -> Path:
+    """Beside the package in a checkout, inside it once installed."""
+    installed = PACKAGE_DIR / "configs"
+    return installed if installed.is_dir() else PACKAGE_DIR.parent / "configs"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"config file {path}: expected sections such as env: and run:")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    """Sets `section.key=value` in the tree, the value read as YAML."""
+    path, equals, text = override.partition("=")
+    section, dot, key = path.partition(".")
+    if not (equals and dot and section and key):
+        raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
+    try:
+        value = YAML(typ="safe").load(text)
+    except YAMLError:
+        raise ConfigError(f"override {override!r}: {text!r} is no YAML value") from None
+    settings = tree.setdefault(section, {})
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{section}: received {settings!r}, expected a section of settings")
+    settings[key] = value
+
+
+def _describe(problem: Any) -> str:
+    location = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = [*Config.model_fields, *_flat(Config())]
+        return f"{location}: unknown setting{nearest(location, known)}"
+    return f"{location}: received {problem['input']!r}; {problem['msg']}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    matches = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""

@@ -1,0 +1,152 @@
+"""The one environment contract, and the template for environments that TensorFlow computes.
+
+NEXT_STEP autoreset is the only contract: the step after an episode's last one ignores the action
+and returns the first observation of the next episode with reward 0.
+https://gymnasium.farama.org/main/api/vector/autoreset
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import tensorflow as tf
+
+from a2c_tf import threefry
+from a2c_tf.types import EnvSpec, TimeStep
+
+Game = TypeVar("Game")
+
+
+class Environment(Protocol):
+    """B environments stepped together; both calls may be traced by `tf.function`."""
+
+    spec: EnvSpec
+
+    def reset(self, seed: tf.Tensor) -> tuple[Any, TimeStep]:
+        """Starts every environment anew; `seed` is `[2]` int32."""
+        ...
+
+    def step(self, state: Any, action: tf.Tensor) -> tuple[Any, TimeStep]:
+        """Steps every environment by `action` `[B, ...]`, or resets those at their end."""
+        ...
+
+
+class GraphState(NamedTuple):
+    """All that a graph-native environment is; every leaf but the seed leads with `[B]`."""
+
+    game: Any
+    """the game's own NamedTuple."""
+    seed: tf.Tensor
+    """`[2]` int32, key and counter of the random numbers to come."""
+    elapsed: tf.Tensor
+    """`[B]` int32, steps of the episode under way."""
+    executed: tf.Tensor
+    """`[B]`, the action executed last, which a sticky step repeats; resets leave it."""
+    last: tf.Tensor
+    """`[B]` bool, the episode has ended and the next step resets it."""
+
+
+class GraphEnvironment(abc.ABC, Generic[Game]):
+    """Autoreset, truncation, sticky actions and randomness around a game's pure rules.
+
+    A game gives its rules as three pure functions over `[B]`; all its randomness is the uniform
+    numbers in (0, 1) that it is handed, so that a test can choose them.
+    """
+
+    spec: EnvSpec
+    reset_noise_size: int = 0
+    """uniform numbers that `initial` consumes for each environment."""
+    step_noise_size: int = 0
+    """uniform numbers that `transition` consumes for each environment."""
+    sticky_action_probability: float = 0.0
+    """chance that the action executed last replaces the one asked for."""
+
+    @abc.abstractmethod
+    def initial(self, noise: tf.Tensor) -> Game:
+        """The first state of an episode; `noise` is `[reset_noise_size, B]` float32."""
+
+    @abc.abstractmethod
+    def transition(
+        self, game: Game, action: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[Game, tf.Tensor, tf.Tensor]:
+        """One step by the rules: the next state, reward `[B]` float32, terminated `[B]` bool."""
+
+    @abc.abstractmethod
+    def observe(self, game: Game) -> tf.Tensor:
+        """What the agent sees of a state, `[B, *obs]`."""
+
+    def reset(self, seed: tf.Tensor) -> tuple[GraphState, TimeStep]:
+        """Starts an episode in every environment; `seed` is `[2]` int32."""
+        num_envs = self.spec.num_envs
+        noise, seed = self._draw(seed)
+        game = self.initial(noise[: self.reset_noise_size])
+        state = GraphState(
+            game=game,
+            seed=seed,
+            elapsed=tf.zeros([num_envs], tf.int32),
+            executed=tf.zeros([num_envs, *self.spec.action_shape], self._action_dtype),
+            last=tf.zeros([num_envs], tf.bool),
+        )
+        return state, TimeStep(
+            self.observe(game), tf.zeros([num_envs]), tf.ones([num_envs]), state.last
+        )
+
+    def step(self, state: GraphState, action: tf.Tensor) -> tuple[GraphState, TimeStep]:
+        """Steps every environment, or starts its next episode where the last one has ended."""
+        noise, seed = self._draw(state.seed)
+        reset_noise, step_noise, sticky_noise = tf.split(noise, self._noise_sizes)
+        executed = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
+        game, reward, terminated = self.transition(state.game, executed, step_noise)
+
+        fresh = state.last
+        terminated &= ~fresh
+        elapsed = tf.where(fresh, 0, state.elapsed + 1)
+        last = terminated | self._out_of_time(elapsed)
+        game = select(fresh, self.initial(reset_noise), game)
+        time_step = TimeStep(
+            observation=self.observe(game),
+            reward=tf.where(fresh, 0.0, reward),
+            discount=tf.where(terminated, 0.0, 1.0),
+            last=last,
+        )
+        return GraphState(game, seed, elapsed, executed, last), time_step
+
+    @property
+    def _action_dtype(self) -> tf.DType:
+        dtype = tf.as_dtype(self.spec.action_space.dtype)
+        return tf.int32 if dtype.is_integer else dtype
+
+    @property
+    def _noise_sizes(self) -> list[int]:
+        return [self.reset_noise_size, self.step_noise_size, int(self._is_sticky)]
+
+    @property
+    def _is_sticky(self) -> bool:
+        return self.sticky_action_probability > 0
+
+    def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One block of numbers for all that a step may need: many small draws cost more."""
+        noise = threefry.uniform([sum(self._noise_sizes), self.spec.num_envs], seed)
+        return noise, threefry.next_seed(seed)
+
+    def _stick(self, state: GraphState, action: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        if not self._is_sticky:
+            return tf.where(state.last, state.executed, action)
+        repeat = noise[0] < self.sticky_action_probability
+        return tf.where(repeat | state.last, state.executed, action)
+
+    def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
+        if self.spec.max_episode_steps is None:
+            return tf.zeros_like(elapsed, tf.bool)
+        return elapsed >= self.spec.max_episode_steps
+
+
+def select(condition: tf.Tensor, if_true: Game, if_false: Game) -> Game:
+    """`if_true` where `condition` `[B]` holds, else `if_false`, leaf by leaf over `[B, ...]`."""
+
+    def choose(yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
+        shape = [-1] + [1] * (yes.shape.rank - 1)
+        return tf.where(tf.reshape(condition, shape), yes, no)
+
+    return tf.nest.map_structure(choose, if_true, if_false)

@@ -1,0 +1,70 @@
+"""Catch in the graph, the game of bsuite (Osband et al., 2020, arXiv:1908.03568)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.types import EnvSpec
+
+ROWS, COLUMNS = 10, 5
+START_PADDLE = COLUMNS // 2
+
+
+class CatchState(NamedTuple):
+    """Where ball and paddle are; each field is `[B]` int32."""
+
+    ball_y: tf.Tensor
+    ball_x: tf.Tensor
+    paddle: tf.Tensor  # its column in the lowest row
+
+
+class Catch(GraphEnvironment[CatchState]):
+    """The ball falls a row a step: reward 1 where the paddle is under it, else -1; 9 steps."""
+
+    reset_noise_size = 1
+
+    def __init__(
+        self,
+        num_envs: int,
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float = 0.0,
+    ) -> None:
+        self.sticky_action_probability = sticky_action_probability
+        self.spec = EnvSpec(
+            id="Catch-v0",
+            backend="graph",
+            num_envs=num_envs,
+            observation_space=gymnasium.spaces.Box(0, 1, (ROWS, COLUMNS), dtype=np.float32),
+            action_space=gymnasium.spaces.Discrete(3),
+            action_meanings=("left", "noop", "right"),
+            max_episode_steps=max_episode_steps,
+        )
+
+    def initial(self, noise: tf.Tensor) -> CatchState:
+        column = tf.cast(noise[0] * COLUMNS, tf.int32)
+        return CatchState(tf.zeros_like(column), column, tf.fill(column.shape, START_PADDLE))
+
+    def transition(
+        self, game: CatchState, action: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[CatchState, tf.Tensor, tf.Tensor]:
+        paddle = tf.clip_by_value(game.paddle + action - 1, 0, COLUMNS - 1)
+        after = CatchState(game.ball_y + 1, game.ball_x, paddle)
+        landed = after.ball_y == ROWS - 1
+        outcome = tf.where(after.ball_x == paddle, 1.0, -1.0)
+        return after, tf.where(landed, outcome, 0.0), landed
+
+    def observe(self, game: CatchState) -> tf.Tensor:
+        ball = _cell(game.ball_y, game.ball_x)
+        return tf.cast(ball | _cell(tf.fill(game.paddle.shape, ROWS - 1), game.paddle), tf.float32)
+
+
+def _cell(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """A board that is True at (y, x) alone, `[B, 10, 5]` bool."""
+    row = tf.range(ROWS)[tf.newaxis, :, tf.newaxis] == y[:, tf.newaxis, tf.newaxis]
+    column = tf.range(COLUMNS)[tf.newaxis, tf.newaxis, :] == x[:, tf.newaxis, tf.newaxis]
+    return row & column

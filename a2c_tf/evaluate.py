@@ -1,0 +1,65 @@
+"""`python -m a2c_tf.evaluate RUN_DIR`: plays episodes with a trained agent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from a2c_tf import command_line, run_dir, startup
+from a2c_tf.config import Config, ConfigError
+from a2c_tf.run_dir import RunDir
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        folder, config = run_dir.open_existing(arguments.run_dir)
+        return _evaluate(folder, config, arguments)
+    except ConfigError as error:
+        return command_line.fail(error, command_line.BAD_CONFIG)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_line.Parser(
+        prog="python -m a2c_tf.evaluate", description="Play episodes with a trained agent."
+    )
+    parser.add_argument(
+        "run_dir", type=Path, metavar="RUN_DIR", help="a folder that training wrote"
+    )
+    parser.add_argument("--episodes", type=command_line.at_least(1), default=100)
+    parser.add_argument("--sampled", action="store_true", help="sampled, not greedy actions")
+    parser.add_argument(
+        "--seed", type=command_line.at_least(0), default=0, help="of environments and actions"
+    )
+    parser.add_argument("--checkpoint", default="last", help="best, last or a number of steps")
+    return parser
+
+
+def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> int:
+    startup.import_tensorflow()
+    from a2c_tf import builders, checkpointing
+
+    try:
+        checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
+        agent = builders.load_agent(config, checkpoint)
+    except checkpointing.CheckpointError as error:
+        return command_line.fail(error, command_line.NO_CHECKPOINT)
+    deterministic = not arguments.sampled
+    result = builders.play(agent, config, arguments.episodes, deterministic, arguments.seed)
+    evaluation = {
+        **result.summary(),
+        "environment": config.env.id,
+        "deterministic": deterministic,
+        "seed": arguments.seed,
+        "env_steps": checkpoint.counters.env_steps,
+    }
+    print(json.dumps(evaluation, indent=2))
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

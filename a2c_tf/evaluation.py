@@ -1,0 +1,123 @@
+"""Evaluation by a quota of episodes for each environment, so that short ones do not dominate."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf.envs.base import Environment
+from a2c_tf.types import UnrollState
+from a2c_tf.unroll import Advance, Policy
+
+MAX_ENVS = 128
+STEPS_PER_CALL = 100
+MAX_STEPS = 100_000
+"""no environment plays longer, or a perfect player of a game without end would hold up the rest."""
+
+
+class Evaluation(NamedTuple):
+    """The episodes played."""
+
+    returns: np.ndarray
+    """`[episodes]` float64, undiscounted."""
+    lengths: np.ndarray
+    """`[episodes]` int64, steps."""
+
+    def summary(self) -> dict[str, Any]:
+        """Episodes, and mean, std, median, min and max of the return, as plain numbers."""
+        return {
+            "episodes": len(self.returns),
+            "mean": float(np.mean(self.returns)),
+            "std": float(np.std(self.returns)),
+            "median": float(np.median(self.returns)),
+            "min": float(np.min(self.returns)),
+            "max": float(np.max(self.returns)),
+            "mean_length": float(np.mean(self.lengths)),
+        }
+
+
+class Ends(NamedTuple):
+    """Where episodes ended in S steps of B environments; each field `[S, B]`."""
+
+    last: tf.Tensor
+    """bool."""
+    episode_return: tf.Tensor
+    """float32, of the episode so far."""
+    episode_length: tf.Tensor
+    """int32."""
+
+
+def num_envs_for(episodes: int) -> int:
+    """As many environments as keep every quota small."""
+    return min(episodes, MAX_ENVS)
+
+
+def evaluate(
+    env: Environment, policy: Policy, advance: Advance, state: UnrollState, episodes: int
+) -> Evaluation:
+    """Plays `episodes` episodes, spread evenly over the environments of `env`.
+
+    Args:
+      env: as many environments as `num_envs_for(episodes)` says.
+      policy: observation -> parameters of the action distribution.
+      advance: greedy or sampling, as the evaluation is to be.
+      state: every environment at its first step.
+      episodes: how many in all.
+    """
+    play = _make_play(policy, advance)
+    tally = _Tally(env.spec.num_envs, episodes)
+    for steps in itertools.count(STEPS_PER_CALL, STEPS_PER_CALL):
+        state, ends = play(state)
+        tally.add(Ends(*(leaf.numpy() for leaf in ends)), out_of_time=steps >= MAX_STEPS)
+        if tally.complete:
+            return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths))
+    raise AssertionError("unreachable: the loop above ends by returning")
+
+
+class _Tally:
+    """The episodes of each environment, up to its quota."""
+
+    def __init__(self, num_envs: int, episodes: int) -> None:
+        self._quota = [episodes // num_envs + (i < episodes % num_envs) for i in range(num_envs)]
+        self.returns: list[list[float]] = [[] for _ in range(num_envs)]
+        self.lengths: list[list[int]] = [[] for _ in range(num_envs)]
+
+    @property
+    def complete(self) -> bool:
+        return [len(episodes) for episodes in self.returns] == self._quota
+
+    def add(self, ends: Ends, out_of_time: bool) -> None:
+        last = ends.last
+        if out_of_time:
+            last[-1] = True
+        for t, i in np.argwhere(last):
+            if len(self.returns[i]) < self._quota[i]:
+                self.returns[i].append(float(ends.episode_return[t, i]))
+                self.lengths[i].append(int(ends.episode_length[t, i]))
+
+
+def _make_play(
+    policy: Policy, advance: Advance
+) -> Callable[[UnrollState], tuple[UnrollState, Ends]]:
+    """STEPS_PER_CALL steps in one call."""
+
+    def step(
+        t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, UnrollState, list[tf.TensorArray]]:
+        state, _ = advance(state, policy(state.time_step.observation))
+        row = (state.time_step.last, state.episode_return, state.episode_length)
+        return t + 1, state, [a.write(t, x) for a, x in zip(arrays, row, strict=True)]
+
+    def play(state: UnrollState) -> tuple[UnrollState, Ends]:
+        dtypes = (tf.bool, tf.float32, tf.int32)
+        arrays = [tf.TensorArray(dtype, STEPS_PER_CALL) for dtype in dtypes]
+        _, state, arrays = tf.while_loop(
+            lambda t, *_: t < STEPS_PER_CALL, step, (tf.constant(0), state, arrays)
+        )
+        return state, Ends(*(array.stack() for array in arrays))
+
+    return tf.function(play, autograph=False)

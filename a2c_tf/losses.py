@@ -1,0 +1,94 @@
+"""The A2C loss, a pure function of what the network put out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from a2c_tf.distributions import Distribution
+from a2c_tf.returns import lambda_returns
+from a2c_tf.types import Metrics, Trajectory
+
+
+class LossWeights(NamedTuple):
+    """The scalars of the loss."""
+
+    gamma: float
+    """γ, discount a step."""
+    gae_lambda: float
+    """λ of the λ-returns."""
+    value_coef: float
+    entropy_coef: float
+
+
+def a2c_loss(
+    distribution: Distribution,
+    parameters: tf.Tensor,
+    value: tf.Tensor,
+    bootstrap_value: tf.Tensor,
+    trajectory: Trajectory,
+    weights: LossWeights,
+) -> tuple[tf.Tensor, Metrics]:
+    """The loss of synchronous advantage actor-critic (Mnih et al., 2016, with means for sums):
+
+        L = mean[-A_t · log π(a_t|o_t)] + c_v · mean[(G_t - v_t)²] - c_e · mean[H(π(·|o_t))]
+
+    with G the λ-return, A_t = G_t - v_t held constant, and means over the rows with mask 1.
+
+    Args:
+      distribution: the family that `parameters` belong to.
+      parameters: policy head at o_0 .. o_{T-1}, `[T, B, parameter_size]`.
+      value: value head at o_0 .. o_{T-1}, `[T, B]`.
+      bootstrap_value: value head at o_T, `[B]`; no gradient flows into it.
+      trajectory: actions, rewards, discounts and mask.
+      weights: the scalars of the loss.
+
+    Returns:
+      The scalar loss, and its parts as scalars.
+    """
+    returns = _targets(value, bootstrap_value, trajectory, weights)  # [T, B]
+    error = returns - value
+    log_prob = distribution.log_prob(parameters, trajectory.action)
+    policy_loss = _mean(-tf.stop_gradient(error) * log_prob, trajectory.mask)
+    value_loss = _mean(tf.square(error), trajectory.mask)
+    entropy = _mean(distribution.entropy(parameters), trajectory.mask)
+    loss = policy_loss + weights.value_coef * value_loss - weights.entropy_coef * entropy
+    return loss, {
+        "loss/policy": policy_loss,
+        "loss/value": value_loss,
+        "policy/entropy": entropy,
+        "value/explained_variance": _explained_variance(value_loss, returns, trajectory.mask),
+    }
+
+
+def _targets(
+    value: tf.Tensor, bootstrap_value: tf.Tensor, trajectory: Trajectory, weights: LossWeights
+) -> tf.Tensor:
+    """λ-returns over a stream of episodes, `[T, B]`, constant to the gradient.
+
+    At an episode's end λ is 0, so the return bootstraps from the true last observation, which
+    the next row holds, and nothing of the next episode enters.
+    """
+    mask = trajectory.mask
+    next_value = tf.concat([value[1:], bootstrap_value[tf.newaxis]], axis=0)
+    next_mask = tf.concat([mask[1:], tf.ones_like(mask[:1])], axis=0)  # at T both say v_T
+    return tf.stop_gradient(
+        lambda_returns(
+            r_t=trajectory.reward,
+            discount_t=weights.gamma * trajectory.discount,
+            v_t=next_value,
+            lambda_t=weights.gae_lambda * next_mask,
+        )
+    )
+
+
+def _mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Σ mask·x / Σ mask, and 0 where nothing counts."""
+    return tf.math.divide_no_nan(tf.reduce_sum(mask * x), tf.reduce_sum(mask))
+
+
+def _explained_variance(value_loss: tf.Tensor, returns: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant."""
+    variance = _mean(tf.square(returns - _mean(returns, mask)), mask)
+    return 1.0 - tf.math.divide_no_nan(value_loss, variance)

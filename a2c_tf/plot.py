@@ -1,0 +1,93 @@
+"""`python -m a2c_tf.plot`: learning curves of one run or of several seeds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from a2c_tf import command_line, run_dir
+from a2c_tf.config import ConfigError
+from a2c_tf.run_dir import RunDir
+
+PANELS = {
+    "episode_return": "return of an episode",
+    "policy/entropy": "entropy of the policy (nats)",
+    "loss/value": "value loss",
+    "steps_per_second": "environment steps a second",
+}
+POINTS = 200
+"""the runs are brought to so many common points for their mean."""
+
+
+def save_curves(runs: Sequence[RunDir], out: Path) -> None:
+    """Draws return, entropy, value loss and speed against environment steps.
+
+    One run is drawn as it is; several as their mean, with a band from the lowest to the highest.
+
+    Raises:
+      ConfigError: where a run has no metrics yet, or `out` names no image.
+    """
+    rows = [_rows(run) for run in runs]
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    for axes, (name, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+        curves = [curve for run in rows if (curve := _curve(run, name)) is not None]
+        if curves:
+            _draw(axes, curves)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("environment steps")
+        axes.grid(alpha=0.3)
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+    try:
+        figure.savefig(out, dpi=110)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--out {out}: {error}") from None
+
+
+def _rows(run: RunDir) -> list[dict[str, float]]:
+    rows = run_dir.read_metrics(run.metrics)
+    if not rows:
+        raise ConfigError(f"run folder {run.path}: metrics.jsonl holds no row; train it first")
+    return rows
+
+
+def _curve(rows: list[dict[str, float]], name: str) -> np.ndarray | None:
+    """(env_steps, value) of the rows that have the value, `[2, N]`."""
+    points = [(row["env_steps"], row[name]) for row in rows if name in row]
+    return np.array(points).T if points else None
+
+
+def _draw(axes: Axes, curves: list[np.ndarray]) -> None:
+    if len(curves) == 1:
+        axes.plot(*curves[0], linewidth=1.2)
+        return
+    steps = np.linspace(0, min(curve[0, -1] for curve in curves), POINTS)
+    values = np.stack([np.interp(steps, *curve) for curve in curves])  # [runs, POINTS]
+    axes.plot(steps, values.mean(axis=0), label=f"mean of {len(curves)} runs")
+    axes.fill_between(steps, values.min(axis=0), values.max(axis=0), alpha=0.25, label="range")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    parser = command_line.Parser(
+        prog="python -m a2c_tf.plot", description="Draw the learning curves of runs."
+    )
+    parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
+    arguments = parser.parse_args(argv)
+    try:
+        runs = [run_dir.open_existing(path)[0] for path in arguments.run_dirs]
+        save_curves(runs, arguments.out)
+    except ConfigError as error:
+        return command_line.fail(error, command_line.BAD_CONFIG)
+    print(arguments.out)
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""A run's folder: its paths, and writes that are whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from a2c_tf.config import Config, ConfigError, load, to_yaml
+
+
+class RunDir:
+    """The names in a run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.tensorboard = path / "tensorboard"
+        self.evaluation = path / "evaluation.json"
+        self.curves = path / "curves.png"
+        self.export = path / "export"
+
+
+def default_path(config_name: str, seed: int) -> Path:
+    """`runs/<config>-<seed>-<time>`."""
+    return Path("runs") / f"{Path(config_name).stem}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Makes sure that a new run may be written to `path`.
+
+    Raises:
+      ConfigError: where it holds a run that is not to be overwritten, or is a file.
+    """
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"run folder {path}: is a file; expected a folder or a new name")
+    if RunDir(path).config.exists() and not overwrite:
+        raise ConfigError(
+            f"run folder {path}: already holds a run; "
+            "add --resume to go on with it, or --overwrite to delete it and start anew"
+        )
+
+
+def create(path: Path, config: Config) -> RunDir:
+    """Makes the folder of a new run, cleared of an older one, and writes its config.
+
+    Raises:
+      ConfigError: where it cannot be written.
+    """
+    run_dir = RunDir(path)
+    try:
+        _clear(run_dir)
+        run_dir.checkpoints.mkdir(parents=True)
+        write_config(run_dir, config)
+    except OSError as error:
+        raise ConfigError(
+            f"run folder {path}: {error.strerror}; name one that can be written with --run-dir"
+        ) from None
+    return run_dir
+
+
+def write_config(run_dir: RunDir, config: Config) -> None:
+    """Writes every setting, from which the same run can be started again."""
+    write_text(run_dir.config, to_yaml(config))
+
+
+def open_existing(path: Path) -> tuple[RunDir, Config]:
+    """The folder of a run that was started, and its config.
+
+    Raises:
+      ConfigError: where `path` holds no run.
+    """
+    run_dir = RunDir(path)
+    if not run_dir.config.is_file():
+        raise ConfigError(
+            f"run folder {path}: holds no run (no config.yaml); "
+            "expected a folder that `python -m a2c_tf.train` wrote"
+        )
+    return run_dir, load(str(run_dir.config))
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The rows of a `metrics.jsonl`; what a crash cut short is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def read_evaluation(run_dir: RunDir, env_steps: int) -> dict[str, Any] | None:
+    """The evaluation of the checkpoint at `env_steps`, where the run has one."""
+    if not run_dir.evaluation.is_file():
+        return None
+    evaluation: dict[str, Any] = json.loads(run_dir.evaluation.read_text(encoding="utf-8"))
+    return evaluation if evaluation["env_steps"] == env_steps else None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON that is there whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _clear(run_dir: RunDir) -> None:
+    """Removes what a run writes and nothing else."""
+    for folder in (run_dir.checkpoints, run_dir.tensorboard, run_dir.export):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (run_dir.config, run_dir.metrics, run_dir.evaluation, run_dir.curves):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""One run from start to end: train, evaluate, plot, export, and say where everything lies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from a2c_tf import checkpointing, command_line, metrics, plot, run_dir
+from a2c_tf.checkpointing import CheckpointError
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
+from a2c_tf.run_dir import RunDir
+from a2c_tf.trainer import NonFiniteError, Trainer
+from export import exporting
+from export.manifest import Source
+from export.parity import ParityError
+
+
+def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool]) -> int:
+    """Runs `config` in the folder `path` and returns the exit code.
+
+    Raises:
+      ConfigError: before anything is written, for settings that do not go together.
+    """
+    started = time.perf_counter()
+    folder = RunDir(path)
+    try:
+        checkpoint = checkpointing.load_newest(folder.checkpoints) if resume else None
+        trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
+        if resume:
+            run_dir.write_config(folder, config)
+        else:
+            run_dir.create(path, config)
+        _announce(trainer, config, folder)
+        _train(trainer, config, folder, interrupted)
+        if interrupted():
+            print(f"saved {_newest(folder)}; go on with {_resume_command(folder)}")
+            return command_line.DONE
+        _finish(trainer, config, folder, started)
+        return command_line.DONE
+    except CheckpointError as error:
+        return command_line.fail(error, command_line.NO_CHECKPOINT)
+    except NonFiniteError as error:
+        return command_line.fail(error, command_line.NON_FINITE)
+    except ParityError as error:
+        return command_line.fail(error, command_line.RUN_ERROR)
+    except tf.errors.OpError as error:
+        reason = str(error.message).strip().splitlines()[0]
+        return command_line.fail(
+            f"environment {config.env.id} raised {reason}", command_line.RUN_ERROR
+        )
+
+
+def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
+    spec, steps = trainer.agent.spec, trainer.counters.env_steps
+    print(
+        f"{spec.id} ({spec.backend}), {spec.num_envs} environments, "
+        f"{trainer.agent.model.count_params():,} weights, seed {config.run.seed}: "
+        f"{'resuming at' if steps else 'training from'} step {steps:,} of "
+        f"{config.run.total_steps:,} in {folder.path}",
+        flush=True,
+    )
+
+
+def _train(
+    trainer: Trainer, config: Config, folder: RunDir, interrupted: Callable[[], bool]
+) -> None:
+    steps = trainer.counters.env_steps
+    writer = metrics.Writers(
+        metrics.JsonLines(folder.metrics, resume_at=steps),
+        metrics.TensorBoard(folder.tensorboard),
+        metrics.Progress(config.run.total_steps, steps),
+    )
+    try:
+        trainer.train(writer, interrupted)
+    finally:
+        writer.close()
+
+
+def _finish(trainer: Trainer, config: Config, folder: RunDir, started: float) -> None:
+    """Evaluation, curves, export and the summary."""
+    result = trainer.evaluate().summary()
+    evaluation = {
+        **result,
+        "environment": config.env.id,
+        "deterministic": config.run.eval_deterministic,
+        "seed": config.run.seed,
+        "env_steps": trainer.counters.env_steps,
+    }
+    run_dir.write_json(folder.evaluation, evaluation)
+    plot.save_curves([folder], folder.curves)
+    source = Source(trainer.agent, config, trainer.counters, evaluation)
+    exporting.export_agent(source, folder.export)
+    print(
+        f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
+        f"{'greedy' if config.run.eval_deterministic else 'sampled'} actions\n"
+        f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
+        f"curves    {folder.curves}\n"
+        f"policy    {folder.export / 'policy.onnx'}\n"
+        f"serve it  python -m serving {folder.export}"
+    )
+
+
+def _speed(trainer: Trainer) -> str:
+    """Training speed once compiled, where there was more than the call that compiles."""
+    if trainer.compiled is None or trainer.compiled == trainer.counters:
+        return ""
+    steps = trainer.counters.env_steps - trainer.compiled.env_steps
+    seconds = trainer.counters.time_s - trainer.compiled.time_s
+    return f", training at {steps / seconds:,.0f} steps/s"
+
+
+def _newest(folder: RunDir) -> Path:
+    return checkpointing.listed(folder.checkpoints)[-1]
+
+
+def _resume_command(folder: RunDir) -> str:
+    return f"python -m a2c_tf.train --run-dir {folder.path} --resume"

@@ -1,0 +1,181 @@
+"""The training loop: compiled calls, and what is written between them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf import builders, checkpointing, metrics
+from a2c_tf.checkpointing import Checkpoint, Counters
+from a2c_tf.config import Config
+from a2c_tf.envs.base import Environment
+from a2c_tf.evaluation import Evaluation
+from a2c_tf.run_dir import RunDir
+from a2c_tf.types import EpisodeStatistics
+from a2c_tf.unroll import initial_state
+
+
+class NonFiniteError(ArithmeticError):
+    """Numbers that are not finite; the weights were left as they were before."""
+
+
+class Trainer:
+    """One run: an environment, an agent, a learner, and how far they have come.
+
+    Args:
+      env: the environment trained on.
+      config: all settings.
+      run_dir: where checkpoints and metrics go.
+      checkpoint: where to go on from; None starts anew.
+    """
+
+    def __init__(
+        self, env: Environment, config: Config, run_dir: RunDir, checkpoint: Checkpoint | None
+    ) -> None:
+        self._config = config
+        self._run_dir = run_dir
+        self.agent = builders.make_agent(env.spec, config)
+        self._learner, self._train_step = builders.make_training(env, self.agent, config)
+        self._exact = env.spec.backend == "graph"
+        self._best_return: float | None = None
+        self.compiled: Counters | None = None  # after the first call, which compiles
+        self.counters = Counters()
+        # a statistical resume starts new episodes, which must not repeat those of the first start
+        started = checkpoint.counters.env_steps if checkpoint and not checkpoint.unroll else 0
+        seeds = builders.make_seeds(config.run.seed, 0, started)
+        self._state = initial_state(env, seeds.env, seeds.action)
+        if checkpoint:
+            self._restore(checkpoint)
+        self._window = _Window(self.counters)
+
+    def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
+        """Trains to the configured number of steps, or until `interrupted`, and saves.
+
+        Raises:
+          NonFiniteError: where loss or gradient is not finite.
+        """
+        run = self._config.run
+        while self.counters.env_steps < run.total_steps and not interrupted():
+            before = self.counters.env_steps
+            self._call()
+            self.compiled = self.compiled or self.counters
+            if self._crossed(before, run.log_every):
+                self._flush(writer)
+            if run.eval_every and self._crossed(before, run.eval_every):
+                mean = float(self.evaluate().returns.mean())
+                writer.write({"env_steps": self.counters.env_steps, "eval/return": mean})
+            if self._crossed(before, run.save_every):
+                self._flush(writer)  # rows begin anew at a checkpoint, as they do on resuming
+                self.save()
+        self._flush(writer)
+        self.save()
+
+    def evaluate(self) -> Evaluation:
+        """Plays the configured evaluation; the best agent so far is kept as `best`."""
+        run = self._config.run
+        result = builders.play(
+            self.agent, self._config, run.eval_episodes, run.eval_deterministic, run.seed
+        )
+        mean = float(result.returns.mean())
+        if self._best_return is None or mean > self._best_return:
+            self._best_return = mean
+            checkpointing.save(self._run_dir.checkpoints, self._checkpoint(), "best")
+        return result
+
+    def save(self) -> None:
+        """Writes a checkpoint and deletes the oldest."""
+        checkpointing.save(self._run_dir.checkpoints, self._checkpoint())
+        checkpointing.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
+
+    def _call(self) -> None:
+        """One compiled call, and the numbers that come back from it."""
+        start = time.perf_counter()
+        run, per_update = (
+            self._config.run,
+            self._config.a2c.unroll_length * self._config.env.num_envs,
+        )
+        wanted = math.ceil((run.total_steps - self.counters.env_steps) / per_update)
+        updates = min(run.updates_per_call, wanted)
+        self._state, means, statistics = self._train_step(self._state, tf.constant(updates))
+        scalars = {name: float(value) for name, value in means.items()}
+        ended = EpisodeStatistics(*(float(value) for value in statistics))
+        self._window.add(scalars, ended, updates)
+        self.counters = Counters(
+            env_steps=int(self._learner.env_steps),
+            updates=int(self._learner.updates),
+            episodes=self.counters.episodes + int(ended.episodes),
+            time_s=self.counters.time_s + time.perf_counter() - start,
+        )
+        _check_finite(scalars, self.counters)
+
+    def _crossed(self, before: int, every: int) -> bool:
+        """Whether a multiple of `every` was passed, the same ones after resuming."""
+        return before // every != self.counters.env_steps // every
+
+    def _flush(self, writer: metrics.Writer) -> None:
+        if self._window.updates:
+            writer.write(self._window.row(self.counters))
+            self._window = _Window(self.counters)
+
+    def _checkpoint(self) -> Checkpoint:
+        leaves = tf.nest.flatten(self._state) if self._exact else []
+        return Checkpoint(
+            counters=self.counters,
+            model=checkpointing.named(self.agent.model.weights),
+            optimizer=checkpointing.named(self._learner.optimizer.variables),
+            unroll={f"{i:03d}": leaf.numpy() for i, leaf in enumerate(leaves)},
+            best_return=self._best_return,
+        )
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        checkpointing.restore(self.agent.model.weights, checkpoint.model)
+        checkpointing.restore(self._learner.optimizer.variables, checkpoint.optimizer)
+        self._learner.env_steps.assign(checkpoint.counters.env_steps)
+        self._learner.updates.assign(checkpoint.counters.updates)
+        self.counters = checkpoint.counters
+        self._best_return = checkpoint.best_return
+        if checkpoint.unroll:
+            leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
+            self._state = tf.nest.pack_sequence_as(self._state, leaves)
+
+
+class _Window:
+    """What happened since the last row of metrics."""
+
+    def __init__(self, start: Counters) -> None:
+        self._start = start
+        self._sums: dict[str, float] = {}
+        self.updates = 0
+        self._ended = np.zeros(3)
+
+    def add(self, means: dict[str, float], ended: EpisodeStatistics, updates: int) -> None:
+        for name, mean in means.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * updates
+        self.updates += updates
+        self._ended += np.array(ended)
+
+    def row(self, now: Counters) -> metrics.Row:
+        seconds = now.time_s - self._start.time_s
+        row = {
+            **now._asdict(),
+            "steps_per_second": (now.env_steps - self._start.env_steps) / seconds,
+            **{name: total / self.updates for name, total in self._sums.items()},
+        }
+        episodes, return_sum, length_sum = self._ended.tolist()
+        if episodes:
+            row["episode_return"] = return_sum / episodes
+            row["episode_length"] = length_sum / episodes
+        return row
+
+
+def _check_finite(scalars: dict[str, float], counters: Counters) -> None:
+    for name, value in scalars.items():
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"{name} became {value} before env step {counters.env_steps:,}; lower "
+                "optimizer.learning_rate, and go on from the last checkpoint with --resume"
+            )

@@ -1,0 +1,108 @@
+"""Acting: steps of policy and environment, stacked into a trajectory. Changes no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from a2c_tf import threefry
+from a2c_tf.distributions import Distribution
+from a2c_tf.envs.base import Environment
+from a2c_tf.types import EpisodeStatistics, TimeStep, Trajectory, UnrollState
+
+Policy = Callable[[tf.Tensor], tf.Tensor]
+"""observation `[B, *obs]` -> parameters of the action distribution `[B, P]`."""
+
+
+class Step(NamedTuple):
+    """One row of a trajectory, and the episodes that ended with it."""
+
+    action: tf.Tensor
+    time_step: TimeStep
+    mask: tf.Tensor
+    statistics: EpisodeStatistics
+
+
+Advance = Callable[[UnrollState, tf.Tensor], tuple[UnrollState, Step]]
+"""(state, parameters of the action distribution) -> (next state, row)."""
+
+
+def initial_state(env: Environment, env_seed: tf.Tensor, action_seed: tf.Tensor) -> UnrollState:
+    """Every environment at the start of an episode; the seeds are `[2]` int32."""
+    env_state, time_step = env.reset(env_seed)
+    num_envs = env.spec.num_envs
+    return UnrollState(
+        env_state=env_state,
+        time_step=time_step,
+        seed=action_seed,
+        core_state=(),
+        episode_return=tf.zeros([num_envs], tf.float32),
+        episode_length=tf.zeros([num_envs], tf.int32),
+    )
+
+
+def make_advance(
+    env: Environment, distribution: Distribution, deterministic: bool = False
+) -> Advance:
+    """What follows the network in a step: choose the action, step the environment, keep count."""
+    noise_shape = [env.spec.num_envs, distribution.noise_size]
+
+    def advance(state: UnrollState, parameters: tf.Tensor) -> tuple[UnrollState, Step]:
+        if deterministic:
+            action = distribution.mode(parameters)
+        else:
+            action = distribution.sample(parameters, threefry.uniform(noise_shape, state.seed))
+        env_state, time_step = env.step(state.env_state, action)
+        mask = tf.cast(~state.time_step.last, tf.float32)
+        # the row of an autoreset starts the count of the next episode
+        episode_return = tf.where(
+            state.time_step.last, 0.0, state.episode_return + time_step.reward
+        )
+        episode_length = tf.where(state.time_step.last, 0, state.episode_length + 1)
+        following = UnrollState(
+            env_state=env_state,
+            time_step=time_step,
+            seed=threefry.next_seed(state.seed),
+            core_state=state.core_state,
+            episode_return=episode_return,
+            episode_length=episode_length,
+        )
+        return following, Step(action, time_step, mask, _ended(following))
+
+    return advance
+
+
+def unroll(
+    advance: Advance, policy: Policy, state: UnrollState, length: int
+) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
+    """`length` steps of every environment under one policy, time-major."""
+    observations, steps = [state.time_step.observation], []
+    for _ in range(length):
+        state, step = advance(state, policy(state.time_step.observation))
+        observations.append(step.time_step.observation)
+        steps.append(step)
+    trajectory = Trajectory(
+        observation=tf.stack(observations),  # [T+1, B, *obs]
+        action=tf.stack([step.action for step in steps]),
+        reward=tf.stack([step.time_step.reward for step in steps]),
+        discount=tf.stack([step.time_step.discount for step in steps]),
+        mask=tf.stack([step.mask for step in steps]),
+    )
+    statistics = tf.nest.map_structure(lambda *x: tf.add_n(x), *[s.statistics for s in steps])
+    return state, trajectory, statistics
+
+
+def no_episodes() -> EpisodeStatistics:
+    """The statistics before any episode ended."""
+    return EpisodeStatistics(tf.zeros([]), tf.zeros([]), tf.zeros([]))
+
+
+def _ended(state: UnrollState) -> EpisodeStatistics:
+    last = tf.cast(state.time_step.last, tf.float32)
+    return EpisodeStatistics(
+        episodes=tf.reduce_sum(last),
+        return_sum=tf.reduce_sum(last * state.episode_return),
+        length_sum=tf.reduce_sum(last * tf.cast(state.episode_length, tf.float32)),
+    )

@@ -1,0 +1,1 @@
+"""Scripts that measure; their recorded output is in README.md."""

@@ -1,0 +1,70 @@
+"""An export as a whole: files, parity gate, manifest; published together or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from a2c_tf.run_dir import write_json
+from export import formats
+from export.inference import OUTPUTS, Inference
+from export.manifest import Golden, Source, describe
+from export.parity import Parity, check, collect_observations
+
+ONNX_FILE, SAVED_MODEL, MANIFEST = "policy.onnx", "saved_model", "manifest.json"
+GOLDEN_SAMPLES = 4
+
+
+def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
+    """Writes an agent to the folder `out`, in place of what it held.
+
+    Args:
+      source: the agent, and where it comes from.
+      out: the folder, made or replaced as a whole.
+      which: `onnx`, `saved_model` or `all`.
+
+    Raises:
+      ParityError: where a file does not act as the agent; `out` stays as it was.
+    """
+    temporary = out.with_name(f".{out.name}.tmp-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        parity = _write_checked(source, temporary, which)
+        shutil.rmtree(out, ignore_errors=True)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return parity
+
+
+def _write_checked(source: Source, folder: Path, which: str) -> Parity:
+    inference = Inference(source.agent)
+    files = _write(inference, folder, which)
+    observations = collect_observations(source.agent, source.config)
+    parity = check(inference, files, observations)
+    onnx_file = folder / ONNX_FILE if "onnx" in files else None
+    described = describe(source, parity, _golden(inference, observations), onnx_file)
+    write_json(folder / MANIFEST, described)
+    return parity
+
+
+def _write(inference: Inference, folder: Path, which: str) -> dict[str, formats.Runner]:
+    """The files asked for, each as a function that runs it from disk."""
+    files: dict[str, formats.Runner] = {}
+    if which in ("all", "onnx"):
+        formats.write_onnx(inference, folder / ONNX_FILE)
+        files["onnx"] = formats.run_onnx(folder / ONNX_FILE)
+    if which in ("all", "saved_model"):
+        formats.write_saved_model(inference, folder / SAVED_MODEL)
+        files["saved_model"] = formats.run_saved_model(folder / SAVED_MODEL)
+    return files
+
+
+def _golden(inference: Inference, observations: np.ndarray) -> Golden:
+    chosen = observations[:: len(observations) // GOLDEN_SAMPLES][:GOLDEN_SAMPLES]
+    outputs = inference(chosen)
+    return Golden(chosen, {name: outputs[name] for name in OUTPUTS})

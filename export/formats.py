@@ -1,0 +1,65 @@
+"""The two files: written from the inference function, and run again from disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+
+from export.inference import OUTPUTS, Inference
+
+OPSET = 17
+"""tf2onnx is tested with opsets 14 to 18."""
+
+Outputs = dict[str, np.ndarray]
+Runner = Callable[[np.ndarray], Outputs]
+
+
+def write_saved_model(inference: Inference, path: Path) -> None:
+    """A SavedModel whose `serving_default` takes the observation alone."""
+    tf.saved_model.save(inference, str(path), signatures={"serving_default": inference.act})
+
+
+def write_onnx(inference: Inference, path: Path) -> None:
+    """An ONNX file with input `observation`, a symbolic batch, and the outputs by name."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    model, _ = tf2onnx.convert.from_function(
+        inference.act, input_signature=[inference.signature], opset=OPSET
+    )
+    _name_batch(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def run_saved_model(path: Path) -> Runner:
+    """The SavedModel at `path` as a function."""
+    loaded = tf.saved_model.load(str(path))
+
+    def run(observation: np.ndarray) -> Outputs:
+        # through `loaded`, since a signature alone does not keep its weights alive
+        outputs = loaded.signatures["serving_default"](observation=tf.constant(observation))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    return run
+
+
+def run_onnx(path: Path) -> Runner:
+    """The ONNX file at `path` in onnxruntime, as a function."""
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+
+    def run(observation: np.ndarray) -> Outputs:
+        return dict(zip(OUTPUTS, session.run(OUTPUTS, {"observation": observation}), strict=True))
+
+    return run
+
+
+def _name_batch(graph: onnx.GraphProto) -> None:
+    """The first dimension of every input and output is called `batch`."""
+    for tensor in (*graph.input, *graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"

@@ -1,0 +1,101 @@
+"""`manifest.json`: what a policy file is, for whoever loads it without TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from a2c_tf.builders import Agent
+from a2c_tf.checkpointing import Counters
+from a2c_tf.config import Config
+from export.formats import OPSET, Outputs
+from export.parity import Parity
+
+FORMAT = 1
+LIBRARIES = ("tensorflow", "keras", "numpy", "gymnasium", "tf2onnx", "onnx", "onnxruntime")
+
+
+class Source(NamedTuple):
+    """Where an exported policy comes from."""
+
+    agent: Agent
+    config: Config
+    counters: Counters
+    """how long it was trained."""
+    evaluation: Mapping[str, Any] | None
+    """its score, where it has one."""
+
+
+class Golden(NamedTuple):
+    """A few observations and the network's answers to them."""
+
+    observation: np.ndarray
+    outputs: Outputs
+
+
+def describe(
+    source: Source, parity: Parity, golden: Golden, onnx_file: Path | None
+) -> dict[str, Any]:
+    """The manifest as plain values."""
+    spec, outputs = source.agent.spec, golden.outputs
+    return {
+        "format": FORMAT,
+        "name": re.sub(r"[^a-z0-9._]+", "-", spec.id.lower()),
+        "environment": {"id": spec.id, "max_episode_steps": spec.max_episode_steps},
+        "observation_space": describe_space(spec.observation_space),
+        "action_space": describe_space(spec.action_space),
+        "action_meanings": list(spec.action_meanings),
+        "inputs": [_tensor("observation", golden.observation)],
+        "outputs": [_tensor(output, array) for output, array in outputs.items()],
+        "config": source.config.model_dump(mode="json"),
+        "env_steps": source.counters.env_steps,
+        "evaluation": source.evaluation,
+        "versions": {library: importlib.metadata.version(library) for library in LIBRARIES},
+        "opset": OPSET,
+        "onnx_sha256": onnx_file and hashlib.sha256(onnx_file.read_bytes()).hexdigest(),
+        "parity": parity._asdict(),
+        "golden": _samples(golden),
+    }
+
+
+def describe_space(space: gymnasium.Space) -> dict[str, Any]:
+    """A Box or Discrete space as plain values; infinite bounds are null."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return {"type": "Discrete", "n": int(space.n)}
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise TypeError(f"space {space} has no description; expected Box or Discrete")
+    return {
+        "type": "Box",
+        "shape": list(space.shape),
+        "dtype": str(space.dtype),
+        "low": _bound(space.low),
+        "high": _bound(space.high),
+    }
+
+
+def _bound(values: np.ndarray) -> Any:
+    """One number where all are the same, else nested lists."""
+    plain = [float(value) if np.isfinite(value) else None for value in values.flat]
+    same = all(value == plain[0] for value in plain)
+    return plain[0] if same else np.array(plain, object).reshape(values.shape).tolist()
+
+
+def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
+    return {"name": name, "dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
+
+
+def _samples(golden: Golden) -> list[dict[str, Any]]:
+    return [
+        {
+            "observation": golden.observation[i].tolist(),
+            **{name: array[i].tolist() for name, array in golden.outputs.items()},
+        }
+        for i in range(len(golden.observation))
+    ]
