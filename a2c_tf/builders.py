@@ -82,12 +82,7 @@ def make_training(
         agent.model,
         optimizers.make_optimizer(config.optimizer),
         agent.distribution,
-        LossWeights(
-            gamma=config.a2c.gamma,
-            gae_lambda=config.a2c.gae_lambda,
-            value_coef=config.a2c.value_coef,
-            entropy_coef=config.a2c.entropy_coef,
-        ),
+        loss_weights(config),
         optimizers.make_schedule(config.optimizer, config.run.total_steps),
         config.a2c.max_grad_norm,
         accelerate=mode.accelerate_learner,
@@ -97,6 +92,12 @@ def make_training(
         learner, agent.policy, advance, config.a2c.unroll_length, mode.whole_xla
     )
     return learner, step
+
+
+def loss_weights(config: Config) -> LossWeights:
+    """The scalars of the loss."""
+    a2c = config.a2c
+    return LossWeights(a2c.gamma, a2c.gae_lambda, a2c.value_coef, a2c.entropy_coef)
 
 
 def play(

@@ -32,6 +32,10 @@ class CheckpointError(Exception):
     """No checkpoint that could be used; its text is one line for the user."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint that is not what was written."""
+
+
 class Counters(NamedTuple):
     """How far a run has come."""
 
@@ -57,28 +61,20 @@ class Checkpoint(NamedTuple):
 
 
 def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
-    """Writes `folder/ckpt-<env_steps>`, or `folder/<name>`, and returns its path."""
+    """Writes `folder/ckpt-<env_steps>`, or `folder/<name>`, and returns its path.
+
+    Raises:
+      OSError: where it cannot be written; what was there before stays.
+    """
     final = folder / (name or f"ckpt-{checkpoint.counters.env_steps}")
     temporary = folder / f".{final.name}.tmp-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    files = {
-        file: _write_arrays(temporary / file, arrays)
-        for file, arrays in _array_files(checkpoint).items()
-    }
-    manifest = {
-        "schema": SCHEMA,
-        "counters": checkpoint.counters._asdict(),
-        "best_return": checkpoint.best_return,
-        "resume": "exact" if checkpoint.unroll else "statistical",
-        "sha256": files,
-    }
-    _write_synced(temporary / MANIFEST, json.dumps(manifest, indent=2).encode())
-    _sync_folder(temporary)
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
-    _sync_folder(folder)
+    try:
+        _write(temporary, checkpoint)
+        _replace(temporary, final)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     return final
 
 
@@ -86,7 +82,8 @@ def load(path: Path) -> Checkpoint:
     """Reads a checkpoint after checking each file against the manifest.
 
     Raises:
-      CheckpointError: where anything is missing or differs.
+      DamagedError: where anything is missing or differs.
+      CheckpointError: where another version wrote it.
     """
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
@@ -101,19 +98,19 @@ def load(path: Path) -> Checkpoint:
         counters = Counters(**manifest["counters"])
         return Checkpoint(counters, model, optimizer, unroll, manifest["best_return"])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"checkpoint {path}: damaged ({error})") from None
+        raise DamagedError(f"checkpoint {path}: damaged ({error})") from None
 
 
 def load_newest(folder: Path) -> Checkpoint:
     """The newest checkpoint that is whole; a damaged one is set aside with a warning.
 
     Raises:
-      CheckpointError: where there is none.
+      CheckpointError: where there is none, or the newest is another version's.
     """
     for path in reversed(listed(folder)):
         try:
             return load(path)
-        except CheckpointError as error:
+        except DamagedError as error:
             aside = path.with_name(f"{path.name}.corrupt")
             shutil.rmtree(aside, ignore_errors=True)
             path.rename(aside)
@@ -176,6 +173,34 @@ def restore(variables: Sequence[Any], arrays: Arrays) -> None:
         variable.assign(arrays[variable.path])
 
 
+def _write(folder: Path, checkpoint: Checkpoint) -> None:
+    folder.mkdir(parents=True)
+    files = {
+        file: _write_arrays(folder / file, arrays)
+        for file, arrays in _array_files(checkpoint).items()
+    }
+    manifest = {
+        "schema": SCHEMA,
+        "counters": checkpoint.counters._asdict(),
+        "best_return": checkpoint.best_return,
+        "resume": "exact" if checkpoint.unroll else "statistical",
+        "sha256": files,
+    }
+    _write_synced(folder / MANIFEST, json.dumps(manifest, indent=2).encode())
+    _sync_folder(folder)
+
+
+def _replace(temporary: Path, final: Path) -> None:
+    """Renames a folder; the one it replaces is deleted under another name, never in place."""
+    old = temporary.with_name(f"{temporary.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    temporary.rename(final)
+    _sync_folder(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
     return {
         "model.npz": checkpoint.model,
@@ -200,7 +225,7 @@ def _read_arrays(path: Path) -> Arrays:
 
 def _verify(path: Path, expected: str) -> None:
     if _sha256(path) != expected:
-        raise CheckpointError(f"checkpoint {path.parent}: {path.name} differs from its SHA-256")
+        raise DamagedError(f"checkpoint {path.parent}: {path.name} differs from its SHA-256")
 
 
 def _sha256(path: Path) -> str:

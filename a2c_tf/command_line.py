@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 def fail(error: object, code: int) -> int:
     """Prints what went wrong as one line, and gives the code back."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
     return code
 
 

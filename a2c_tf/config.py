@@ -198,7 +198,7 @@ def _config_dir() -> Path:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
+    except (YAMLError, ValueError, OSError) as error:  # ValueError: month 13, and the like
         raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"config file {path}: expected sections such as env: and run:")
@@ -213,7 +213,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
     try:
         value = YAML(typ="safe").load(text)
-    except YAMLError:
+    except (YAMLError, ValueError):
         raise ConfigError(f"override {override!r}: {text!r} is no YAML value") from None
     settings = tree.setdefault(section, {})
     if not isinstance(settings, dict):

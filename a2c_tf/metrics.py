@@ -13,7 +13,7 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
-from a2c_tf.run_dir import read_metrics
+from a2c_tf.run_dir import read_metrics, write_text
 
 Row = Mapping[str, float | int]
 
@@ -51,7 +51,7 @@ class JsonLines:
             if resume_at
             else []
         )
-        path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, row: Row) -> None:
@@ -93,6 +93,8 @@ class Progress:
             self._task = self._live.add_task("", total=total_steps, completed=start, news="")
 
     def write(self, row: Row) -> None:
+        if "steps_per_second" not in row:  # an evaluation's
+            return
         if self._live:
             self._live.update(self._task, completed=int(row["env_steps"]), news=news(row))
         elif time.monotonic() >= self._next_line:

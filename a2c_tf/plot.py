@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from a2c_tf import command_line, run_dir
 from a2c_tf.config import ConfigError
@@ -41,9 +42,12 @@ def save_curves(runs: Sequence[RunDir], out: Path) -> None:
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("environment steps")
         axes.grid(alpha=0.3)
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        if axes.get_ylim()[1] > 10_000:
+            axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     try:
-        figure.savefig(out, dpi=110)
+        figure.savefig(out, dpi=110, format=out.suffix[1:] or "png")
     except (OSError, ValueError) as error:
         raise ConfigError(f"--out {out}: {error}") from None
 

@@ -28,9 +28,13 @@ def uniform(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     key = tf.bitcast(seed, tf.uint32)
     counter = tf.bitcast(tf.range(half), tf.uint32)
     bits = tf.concat(threefry_2x32(key[0], key[1], counter, tf.zeros_like(counter)), axis=0)
-    # 23 bits and the middle of their cell: neither 0 nor 1, and exact in float32
+    return tf.reshape(to_unit_interval(bits[:size]), shape)
+
+
+def to_unit_interval(bits: tf.Tensor) -> tf.Tensor:
+    """Float32 in (0, 1) of uint32: the middle of one of 2^23 cells, neither 0 nor 1, and exact."""
     cells = tf.cast(tf.bitcast(tf.bitwise.right_shift(bits, _word(9)), tf.int32), tf.float32)
-    return tf.reshape((cells[:size] + 0.5) * 2.0**-23, shape)
+    return (cells + 0.5) * 2.0**-23
 
 
 def next_seed(seed: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,8 @@ class HostEnvironment:
     """A vector environment whose state stays on the host; ours is a token that orders the calls.
 
     Raises:
-      ValueError: where the vector environment declares another autoreset mode than NEXT_STEP.
+      ValueError: where the vector environment declares another autoreset mode than NEXT_STEP, or
+        an observation is not one array.
     """
 
     def __init__(self, vector_env: VectorEnv, env_id: str, backend: str) -> None:
@@ -26,16 +27,21 @@ class HostEnvironment:
                 f"environment {env_id} declares autoreset mode {mode}: expected "
                 "AutoresetMode.NEXT_STEP; make it with autoreset_mode=AutoresetMode.NEXT_STEP"
             )
+        space = vector_env.single_observation_space
+        if space.dtype is None or space.shape is None:
+            raise ValueError(
+                f"environment {env_id} observes {space}: expected one array, such as a Box; "
+                "wrap it in gymnasium.wrappers.FlattenObservation"
+            )
         self._vector_env = vector_env
-        self._observation_dtype = tf.as_dtype(vector_env.single_observation_space.dtype)
-        spec = vector_env.spec
+        self._observation_dtype = tf.as_dtype(space.dtype)
         self.spec = EnvSpec(
             id=env_id,
             backend=backend,
             num_envs=vector_env.num_envs,
-            observation_space=vector_env.single_observation_space,
+            observation_space=space,
             action_space=vector_env.single_action_space,
-            max_episode_steps=spec.max_episode_steps if spec else None,
+            max_episode_steps=_time_limit(vector_env.spec),
         )
 
     def reset(self, seed: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
@@ -77,6 +83,11 @@ class HostEnvironment:
     def _with_shape(self, observation: tf.Tensor) -> tf.Tensor:
         observation.set_shape([self.spec.num_envs, *self.spec.observation_shape])
         return observation
+
+
+def _time_limit(spec: gymnasium.envs.registration.EnvSpec | None) -> int | None:
+    """`make_vec` notes a limit that it was given in `kwargs`, beside the registered one."""
+    return spec.kwargs.get("max_episode_steps", spec.max_episode_steps) if spec else None
 
 
 def make_gymnasium(env_id: str, num_envs: int, **settings: Any) -> HostEnvironment:

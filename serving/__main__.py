@@ -1,0 +1,85 @@
+"""`python -m serving PATH`: serves an exported policy over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from serving.errors import ListenError, ModelError
+
+EXIT_DONE, EXIT_RUN_ERROR, EXIT_USAGE, EXIT_NO_MODEL, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"error: {message}; see python -m serving --help\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until a signal comes; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        _serve(options)
+    except ModelError as error:
+        return _fail(error, EXIT_NO_MODEL)
+    except ListenError as error:
+        return _fail(error, EXIT_RUN_ERROR)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return EXIT_DONE
+
+
+def _serve(options: argparse.Namespace) -> None:
+    # imported here, since --help needs neither onnxruntime nor uvicorn
+    from serving.announcement import announcement
+    from serving.app import make_app
+    from serving.loading import load_policy
+    from serving.server import listen, run
+
+    policy = load_policy(options.path, options.name)
+    with listen(options.host, options.port, options.uds) as listener:
+        print(announcement(policy, listener), flush=True)
+        run(make_app(policy), listener)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="python -m serving", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "path", metavar="PATH", type=Path, help="an export folder, or a policy.onnx"
+    )
+    parser.add_argument("--host", type=_non_empty, default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="0 takes a free one; default: %(default)s"
+    )
+    parser.add_argument(
+        "--uds", metavar="FILE", type=Path, help="a Unix socket, in place of host and port"
+    )
+    parser.add_argument(
+        "--name", type=_non_empty, help="of the model in URLs; default: the manifest's"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a number from 0 to 65535")
+    return int(text)
+
+
+def _non_empty(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("received '', expected a name")
+    return text
+
+
+def _fail(error: Exception, exit_code: int) -> int:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""`manifest.json`, which says what the `policy.onnx` beside it is and what it must give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from serving.errors import InvalidInputError, ModelError
+from serving.json_codec import decode
+from serving.tensors import TensorSpec
+
+FORMAT = 1
+EXPECTED = "a manifest that export wrote"
+
+
+class GoldenSample(msgspec.Struct):
+    """One observation, and what the trained network gave for it."""
+
+    observation: msgspec.Raw
+    action: int
+    logits: list[float]
+    value: float
+
+
+class Manifest(msgspec.Struct):
+    """The part of the manifest that the server reads."""
+
+    name: str
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    onnx_sha256: str
+    golden: list[GoldenSample]
+
+
+class _Header(msgspec.Struct):
+    format: int
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in that file.
+
+    Raises:
+      ModelError: for text that is not JSON, another format, or a part that is missing or wrong.
+    """
+    text = path.read_bytes()
+    try:
+        header = decode(text, msgspec.json.Decoder(_Header), EXPECTED)
+        if header.format != FORMAT:
+            raise ModelError(
+                f"{path}: manifest of format {header.format}, expected {FORMAT}; "
+                "export the run again with this version"
+            )
+        return decode(text, msgspec.json.Decoder(Manifest), EXPECTED)
+    except InvalidInputError as error:
+        raise ModelError(f"{path}: {error}; export the run again") from None

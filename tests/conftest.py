@@ -1,0 +1,195 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from a2c_tf import metrics, run_dir
+from a2c_tf.checkpointing import Checkpoint
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
+from a2c_tf.run_dir import RunDir
+from a2c_tf.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 120  # a bound against hanging, not a measurement
+
+Variant = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+VARIANTS: dict[str, Variant] = {
+    "eager": lambda function: function,
+    "graph": lambda function: tf.function(function, autograph=False),
+    "xla": lambda function: tf.function(function, jit_compile=True, autograph=False),
+}
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    """Runs a function eagerly, as a graph, or as an XLA program."""
+    return VARIANTS[request.param]
+
+
+class Outcome(NamedTuple):
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def mistake(self) -> str:
+        """What a user's mistake is answered with: one line on stderr, and nothing on stdout."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        assert line.startswith("error: "), line
+        return line.removeprefix("error: ")
+
+
+Command = Callable[..., Outcome]
+"""(module, *arguments) -> outcome of `python -m module *arguments`."""
+
+
+@contextlib.contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """A command in this process, which has TensorFlow already."""
+
+    def run(module: str, *arguments: str | Path) -> Outcome:
+        main = importlib.import_module(module).main
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            _signal_handlers_kept(),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                code = main([str(argument) for argument in arguments])
+            except SystemExit as end:  # of argparse
+                code = end.code
+        return Outcome(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def process() -> Command:
+    """A command in a process of its own, in the working directory of the test."""
+
+    def run(module: str, *arguments: str | Path, **keywords: Any) -> Outcome:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **keywords.pop("env", {})}
+        done = subprocess.run(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            **keywords,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+SMALL_RUN = (
+    "cartpole",
+    "a2c.unroll_length=2",  # the fewer steps, the sooner compiled
+    "run.total_steps=20_000",
+    "run.updates_per_call=25",
+    "run.log_every=4_000",
+    "run.save_every=8_000",
+    "run.eval_every=15_000",
+    "run.eval_episodes=7",
+)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, command: Command) -> RunDir:
+    """A whole run as a user starts it; not to be written to."""
+    path = tmp_path_factory.mktemp("finished") / "run"
+    outcome = command("a2c_tf.train", *SMALL_RUN, "--run-dir", path)
+    assert outcome.code == 0, outcome.err
+    return RunDir(path)
+
+
+class Recorder:
+    """A writer that keeps the rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[metrics.Row] = []
+
+    def write(self, row: metrics.Row) -> None:
+        self.rows.append(row)
+
+    def close(self) -> None: ...
+
+
+class Calls:
+    """An interrupt that comes after so many calls of the training step; None: never."""
+
+    def __init__(self, number: int | None) -> None:
+        self._left = number
+
+    def __call__(self) -> bool:
+        if self._left is None:
+            return False
+        self._left -= 1
+        return self._left < 0
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[..., Trainer]:
+    """Training alone, without evaluation and export, into a new folder or from a checkpoint."""
+
+    def train(
+        config: Config, path: Path, checkpoint: Checkpoint | None = None, calls: int | None = None
+    ) -> Trainer:
+        folder = RunDir(path) if checkpoint else run_dir.create(path, config)
+        trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
+        writer = metrics.JsonLines(folder.metrics, resume_at=trainer.counters.env_steps)
+        try:
+            trainer.train(writer, Calls(calls))
+        finally:
+            writer.close()
+        return trainer
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def digest() -> Callable[[Mapping[str, np.ndarray]], str]:
+    """SHA-256 of arrays: their names, types, shapes and bytes."""
+
+    def digest(arrays: Mapping[str, np.ndarray]) -> str:
+        total = hashlib.sha256()
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
+            total.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+        return total.hexdigest()
+
+    return digest

@@ -1,0 +1,252 @@
+"""A model is served only if it is what its manifest says; else one line and exit code 3."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, external_data_helper
+
+from serving.__main__ import main
+from serving.loading import load_policy
+
+
+@pytest.fixture
+def export(tmp_path, cartpole, make_export):
+    """A sound export, for a test to spoil."""
+    return make_export(tmp_path / "export", cartpole)
+
+
+def change_manifest(export, **changes):
+    file = export / "manifest.json"
+    manifest = json.loads(file.read_text())
+    file.write_text(json.dumps(manifest | changes))
+
+
+def change_golden(export, **changes):
+    (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
+    change_manifest(export, golden=[sample | changes])
+
+
+def assert_exits_3(capsys, path, *fragments, options=()):
+    """main itself, whose port is never bound: 1 needs root, so binding it would end with 1."""
+    assert main([str(path), "--port", "1", "--host", "192.0.2.1", *options]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("error: ")
+    for fragment in fragments:
+        assert fragment in line
+
+
+def test_a_folder_is_named_by_its_manifest(export):
+    assert load_policy(export, None).name == "linear"
+
+
+def test_a_file_uses_the_manifest_beside_it(export, capsys):
+    assert load_policy(export / "policy.onnx", None).name == "linear"
+    change_manifest(export, onnx_sha256="0" * 64)
+    assert_exits_3(capsys, export / "policy.onnx", "SHA-256")
+
+
+def test_a_file_without_a_manifest_is_served_unverified(export):
+    (export / "manifest.json").unlink()
+    assert load_policy(export / "policy.onnx", None).name == "policy"
+
+
+def test_name_overrides_the_manifest(export):
+    change_manifest(export, name="no/name")
+    assert load_policy(export, "mine-1.0_b").name == "mine-1.0_b"
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "-x", "a b", "a\nb", "x" * 65, "n\u00e4me"])
+def test_names_that_no_url_takes_are_refused(export, capsys, name):
+    assert_exits_3(capsys, export, "model name", "--name", options=[f"--name={name}"])
+    change_manifest(export, name=name)
+    assert_exits_3(capsys, export, "model name", "--name")
+
+
+def test_output_specs_come_from_the_graph(export, cartpole):
+    policy = load_policy(export, None)
+    observation = np.ones((3, 4), np.float32)
+    np.testing.assert_allclose(
+        policy.run(observation).logits, cartpole.logits(observation), rtol=1e-5
+    )
+    assert [(spec.name, spec.dtype, spec.shape) for spec in policy.outputs] == [
+        ("action", "int32", (-1,)),
+        ("logits", "float32", (-1, 2)),
+        ("value", "float32", (-1,)),
+    ]
+
+
+def test_missing_files(tmp_path, export, capsys):
+    assert_exits_3(capsys, tmp_path / "nowhere", "nowhere: not found", "expected an export folder")
+    (export / "manifest.json").unlink()
+    assert_exits_3(capsys, export, "manifest.json: not found")
+    (export / "policy.onnx").unlink()
+    assert_exits_3(capsys, export, "policy.onnx: not found")
+    assert_exits_3(capsys, tmp_path, "policy.onnx: not found")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x08\x12", b"\x00" * 100])
+def test_what_is_no_model(tmp_path, cartpole, make_export, capsys, content):
+    export = make_export(tmp_path, cartpole, model=content)
+    assert_exits_3(capsys, export, "policy.onnx: no ONNX model")
+
+
+def test_a_damaged_model(export, capsys):
+    content = (export / "policy.onnx").read_bytes()
+    (export / "policy.onnx").write_bytes(content[:-1])
+    assert_exits_3(capsys, export, "SHA-256", "damaged or from another export")
+
+
+def test_a_truncated_model_without_a_manifest(export, capsys):
+    content = (export / "policy.onnx").read_bytes()
+    (export / "manifest.json").unlink()
+    (export / "policy.onnx").write_bytes(content[: len(content) // 2])
+    assert_exits_3(capsys, export / "policy.onnx", "no ONNX model")
+
+
+def test_weights_in_another_file_are_not_looked_for(
+    tmp_path, cartpole, make_model, make_export, capsys, monkeypatch
+):
+    model = make_model(cartpole)
+    external_data_helper.convert_model_to_external_data(
+        model, location="weights.bin", size_threshold=0
+    )
+    onnx.save(model, tmp_path / "spread.onnx")
+    content = (tmp_path / "spread.onnx").read_bytes()
+    make_export(tmp_path, cartpole, model=content)
+    assert_exits_3(capsys, tmp_path, "no ONNX model")
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("", "in JSON numbers are finite"),
+        ("{", "in JSON numbers are finite"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "missing required field `format`"),
+        ('{"format": 2}', "manifest of format 2, expected 1"),
+        ('{"format": 1}', "missing required field `name`"),
+        ('{"format": "1"}', "$.format"),
+        ('{"format": 1, "x": ' + "[" * 5_000 + "]" * 5_000 + "}", "nested too deeply"),
+        ('{"format": 1, "name": NaN}', "in JSON numbers are finite"),
+    ],
+)
+def test_manifests_that_are_none(export, capsys, text, fragment):
+    (export / "manifest.json").write_text(text)
+    assert_exits_3(capsys, export, "manifest.json: ", fragment)
+
+
+def test_a_manifest_that_is_not_utf_8(export, capsys):
+    (export / "manifest.json").write_bytes(b'{"format": 1, "name": "\xff"}')
+    assert_exits_3(capsys, export, "manifest.json: not UTF-8")
+
+
+@pytest.mark.parametrize("key", ["name", "inputs", "outputs", "onnx_sha256", "golden"])
+def test_manifests_without_a_part(export, capsys, key):
+    file = export / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest[key]
+    file.write_text(json.dumps(manifest))
+    assert_exits_3(capsys, export, f"missing required field `{key}`")
+
+
+OBSERVATION = {"name": "observation", "dtype": "float32", "shape": [-1, 4]}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [],
+        [OBSERVATION | {"name": "obs"}],
+        [OBSERVATION | {"dtype": "float64"}],
+        [OBSERVATION | {"shape": [-1, 5]}],
+        [OBSERVATION | {"shape": [1, 4]}],
+        [OBSERVATION, {"name": "state_in", "dtype": "float32", "shape": [-1, 8]}],
+    ],
+)
+def test_other_inputs_than_the_manifests(export, capsys, inputs):
+    change_manifest(export, inputs=inputs)
+    assert_exits_3(capsys, export, "the model has inputs observation float32 [-1, 4]; its manif")
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_other_outputs_than_the_manifests(export, capsys, index):
+    outputs = json.loads((export / "manifest.json").read_text())["outputs"]
+    change_manifest(export, outputs=outputs[:index] + outputs[index + 1 :])
+    assert_exits_3(capsys, export, "the model has outputs action int32 [-1]")
+    change_manifest(export, outputs=outputs[::-1])
+    assert load_policy(export, None).name == "linear"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"action": 2},
+        {"action": -1},
+        {"value": 1e3},
+        {"logits": [0.0, 0.0]},
+        {"logits": [0.0]},
+        {"logits": []},
+    ],
+)
+def test_golden_samples_that_are_not_reproduced(export, capsys, changes):
+    change_golden(export, **changes)
+    assert_exits_3(capsys, export, "for golden sample 0, its manifest says", "export the run again")
+
+
+def test_a_golden_action_that_is_not_the_best(export, capsys):
+    (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
+    change_golden(export, action=1 - sample["action"])
+    assert_exits_3(capsys, export, "golden sample 0")
+
+
+def test_golden_numbers_may_differ_by_rounding(export):
+    (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
+    change_golden(export, value=sample["value"] + 5e-5)
+    assert load_policy(export, None)
+
+
+def test_a_golden_tie_may_go_to_either(tmp_path, cartpole, make_export):
+    tied = cartpole._replace(policy_weights=np.ones_like(cartpole.policy_weights))
+    export = make_export(tmp_path, tied)
+    change_golden(export, action=1)
+    assert load_policy(export, None)
+
+
+@pytest.mark.parametrize("observation", [[1, 1, 1], [[1, 1, 1, 1]], "x", [1, 1, 1, None], 1])
+def test_golden_observations_of_another_shape(export, capsys, observation):
+    change_golden(export, observation=observation)
+    assert_exits_3(capsys, export, "golden sample 0 of its manifest: observation: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"input_name": "obs"}, "the model has inputs ['obs'], expected ['observation']"),
+        ({"logits_name": "mean"}, "the model has outputs ['action', 'mean', 'value']"),
+        ({"batch": 1}, "expected only the batch symbolic"),
+        ({"action_dtype": TensorProto.FLOAT}, "output action is float32 [2]"),
+    ],
+)
+def test_graphs_that_break_the_contract(
+    tmp_path, cartpole, make_model, make_export, capsys, changes, fragment
+):
+    model = make_model(cartpole, **changes).SerializeToString()
+    assert_exits_3(capsys, make_export(tmp_path, cartpole, model=model), fragment)
+
+
+def test_weights_that_are_not_numbers(tmp_path, cartpole, make_export, capsys):
+    broken = cartpole._replace(value_weights=np.full_like(cartpole.value_weights, np.nan))
+    (tmp_path / "policy.onnx").write_bytes(
+        (make_export(tmp_path / "export", broken) / "policy.onnx").read_bytes()
+    )
+    assert_exits_3(capsys, tmp_path / "policy.onnx", "batch of 2 zeros", "non-finite")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "int64", "float64"])
+def test_every_observation_dtype(tmp_path, cartpole, make_export, dtype):
+    policy = load_policy(make_export(tmp_path, cartpole._replace(dtype=dtype)), None)
+    assert policy.observation.dtype == dtype

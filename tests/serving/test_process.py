@@ -1,0 +1,252 @@
+"""`python -m serving` as a process: start, answers, exit codes, signals."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SECONDS = 60  # a bound against hanging, not a measurement
+GOOD = json.dumps({"observation": [0.1, -0.2, 0.3, 0.4]}).encode()
+
+
+def connect(server):
+    return http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=SECONDS)
+
+
+def ask(connection, method, path, body=None, **keywords):
+    connection.request(method, path, body, **keywords)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def finish(server):
+    """Exit code and standard error."""
+    _, errors = server.process.communicate(timeout=SECONDS)
+    return server.process.returncode, errors
+
+
+def run_command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "serving", *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_server_answers_until_a_signal_ends_it(start, cartpole_export, number, code):
+    server = start(cartpole_export, "--port", 0)
+    connection = connect(server)
+    assert ask(connection, "GET", "/v2/health/ready") == (200, {"live": True, "ready": True})
+    status, answer = ask(connection, "POST", "/act", GOOD)
+    assert (status, answer["model_name"]) == (200, "cartpole")
+    server.process.send_signal(number)  # with a connection open
+    assert finish(server) == (code, "")
+    connection.close()
+
+
+def test_bad_requests_over_a_socket_leave_it_serving(start, cartpole_export):
+    server = start(cartpole_export, "--port", 0)
+    connection = connect(server)
+    for body, expected in ((b"{", 400), (b"\xff", 400), (b" " * 10**6, 413), (b"[" * 10**5, 400)):
+        status, answer = ask(connection, "POST", "/act", body)
+        assert (status, list(answer)) == (expected, ["error"])
+        assert ask(connection, "POST", "/act", GOOD)[0] == 200
+    chunks = iter([b" " * 2**16] * 64)
+    status, answer = ask(
+        connection,
+        "POST",
+        "/act",
+        chunks,
+        encode_chunked=True,
+        headers={"Transfer-Encoding": "chunked"},
+    )
+    assert (status, list(answer)) == (413, ["error"])
+    assert ask(connection, "POST", "/act", GOOD)[0] == 200
+    connection.close()
+    server.process.terminate()
+    assert finish(server) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"FOO /v2 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"POST /act HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"POST /act HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_not_http_is_400(shared_server, nonsense):
+    address = (urlsplit(shared_server.url).hostname, urlsplit(shared_server.url).port)
+    with socket.create_connection(address, timeout=SECONDS) as client:
+        client.sendall(nonsense)
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 4")
+    assert list(json.loads(body)) == ["error"]
+    connection = connect(shared_server)
+    assert ask(connection, "POST", "/act", GOOD)[0] == 200
+    connection.close()
+
+
+@pytest.fixture
+def shared_server(start, cartpole_export):
+    return start(cartpole_export, "--port", 0)
+
+
+def test_a_client_that_stops_in_the_middle_of_a_body_does_no_harm(start, cartpole_export):
+    server = start(cartpole_export, "--port", 0)
+    address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
+    with socket.create_connection(address, timeout=SECONDS) as client:
+        client.sendall(b"POST /act HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    connection = connect(server)
+    assert ask(connection, "POST", "/act", GOOD)[0] == 200
+    connection.close()
+    server.process.terminate()
+    assert finish(server) == (0, "")
+
+
+@pytest.mark.parametrize("model", ["cartpole_export", "minatar_export"])
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("python3"), reason="needs both")
+def test_the_printed_command_works(start, request, model):
+    server = start(request.getfixturevalue(model), "--port", 0)
+    command = server.line.split(", try: ")[1]
+    answer = subprocess.run(
+        command, shell=True, capture_output=True, check=True, timeout=SECONDS
+    ).stdout
+    assert json.loads(answer)["model_name"] == model.removesuffix("_export")
+
+
+def test_a_unix_socket_is_private_and_removed_at_the_end(start, cartpole_export, tmp_path):
+    path = tmp_path / "s"
+    server = start(cartpole_export, "--uds", path)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.endswith(b'{"live":true}')
+    second = run_command(cartpole_export, "--uds", path)
+    assert (second.returncode, len(second.stderr.splitlines())) == (1, 1)
+    server.process.terminate()
+    assert finish(server) == (0, "")
+    assert not path.exists()
+
+
+def test_a_socket_left_behind_is_replaced_and_a_file_is_not(start, cartpole_export, tmp_path):
+    stale, file = tmp_path / "stale", tmp_path / "file"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(stale))
+    assert start(cartpole_export, "--uds", stale).line.startswith("serving cartpole on ")
+    file.write_text("mine")
+    refused = run_command(cartpole_export, "--uds", file)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert file.read_text() == "mine"
+
+
+def test_a_port_in_use_is_exit_code_1(cartpole_export):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finished = run_command(cartpole_export, "--port", port)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    (line,) = finished.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+
+
+def test_a_model_that_cannot_be_served_is_exit_code_3(tmp_path):
+    finished = run_command(tmp_path / "nowhere")
+    assert (finished.returncode, finished.stdout) == (3, "")
+    (line,) = finished.stderr.splitlines()
+    assert "nowhere: not found" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a", "b"],
+        ["a", "--port", "http"],
+        ["a", "--port", "65536"],
+        ["a", "--port", "-1"],
+        ["a", "--port"],
+        ["a", "--host", ""],
+        ["a", "--name", ""],
+        ["a", "--por", "80"],
+        ["a", "--workers", "4"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_one_line(capsys, arguments):
+    from serving.__main__ import main
+
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_help_loads_neither_onnxruntime_nor_uvicorn():
+    script = (
+        "import sys\n"
+        "from serving.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "assert not loaded & {'numpy', 'onnxruntime', 'uvicorn', 'starlette'}, loaded\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "export folder" in run.stdout
+
+
+SERVE_ONE_REQUEST = """
+import io, os, signal, sys, threading
+from serving.__main__ import main
+from serving.client import PolicyClient
+
+class Terminal(io.StringIO):
+    is_announced = threading.Event()
+
+    def flush(self):
+        self.is_announced.set()
+
+def ask():
+    terminal.is_announced.wait()
+    client = PolicyClient(terminal.getvalue().split(" on ")[1].split(",")[0])
+    client.act([0, 0, 0, 0])
+    client.close()
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    print(*sorted(loaded), file=sys.__stdout__, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+terminal = sys.stdout = Terminal()
+threading.Thread(target=ask, daemon=True).start()
+main([sys.argv[1], "--port", "0"])
+"""
+
+
+def test_a_server_that_has_answered_has_not_loaded_tensorflow(cartpole_export):
+    run = subprocess.run(
+        [sys.executable, "-c", SERVE_ONE_REQUEST, str(cartpole_export)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    loaded = set(run.stdout.split())
+    assert {"serving", "onnxruntime", "uvicorn"} <= loaded
+    assert not loaded & {"tensorflow", "keras", "a2c_tf", "export", "onnx", "gymnasium"}

@@ -1,0 +1,155 @@
+"""Acting: a scripted environment and policy give the exact trajectory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from a2c_tf import threefry
+from a2c_tf.distributions import Categorical
+from a2c_tf.envs.cartpole import CartPole
+from a2c_tf.types import EnvSpec, TimeStep, UnrollState
+from a2c_tf.unroll import initial_state, make_advance, unroll
+
+SEED = tf.constant([3, 0])
+
+
+class Script(NamedTuple):
+    """What arriving at each step of the stream brings, `[steps]` for each of two environments."""
+
+    reward: np.ndarray
+    discount: np.ndarray
+    last: np.ndarray
+
+
+# environment 0 terminates on arriving at step 2, environment 1 is truncated at step 3
+SCRIPT = Script(
+    reward=np.array([[0, 0], [1, 10], [2, 20], [0, 30], [4, 0], [5, 50]], np.float32),
+    discount=np.array([[1, 1], [1, 1], [0, 1], [1, 1], [1, 1], [1, 1]], np.float32),
+    last=np.array([[0, 0], [0, 0], [1, 0], [0, 1], [0, 0], [0, 0]], bool),
+)
+
+
+class ScriptedEnvironment:
+    """Follows the script whatever is done; its observation is the number of the step."""
+
+    spec = EnvSpec(
+        id="Scripted-v0",
+        backend="graph",
+        num_envs=2,
+        observation_space=gymnasium.spaces.Box(0, 10, (1,), np.float32),
+        action_space=gymnasium.spaces.Discrete(3),
+    )
+
+    def reset(self, seed: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
+        return tf.constant(0), self._arrive(tf.constant(0))
+
+    def step(self, state: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
+        return state + 1, self._arrive(state + 1)
+
+    def _arrive(self, step: tf.Tensor) -> TimeStep:
+        observation = tf.fill([2, 1], tf.cast(step, tf.float32)) + [[0.0], [100.0]]
+        return TimeStep(observation, *(tf.gather(tf.constant(x), step) for x in SCRIPT))
+
+
+def scripted_policy(observation: tf.Tensor) -> tf.Tensor:
+    """Surely takes the action (step number + environment number) modulo 3."""
+    number = tf.cast(observation[:, 0], tf.int32) % 100 + tf.constant([0, 1])
+    return tf.one_hot(number % 3, 3, on_value=1e4)
+
+
+@pytest.fixture
+def scripted(variant):
+    environment = ScriptedEnvironment()
+    advance = make_advance(environment, Categorical(3))
+    state = initial_state(environment, SEED, SEED)
+    return variant(lambda state: unroll(advance, scripted_policy, state, 5)), state
+
+
+def test_the_trajectory_is_exact(scripted):
+    run, state = scripted
+    _, trajectory, _ = run(state)
+    np.testing.assert_array_equal(
+        trajectory.observation[..., 0], np.arange(6)[:, None] + [0, 100]
+    )
+    np.testing.assert_array_equal(
+        trajectory.action, [[0, 1], [1, 2], [2, 0], [0, 1], [1, 2]]
+    )
+    np.testing.assert_array_equal(trajectory.reward, SCRIPT.reward[1:])
+    np.testing.assert_array_equal(trajectory.discount, SCRIPT.discount[1:])
+    np.testing.assert_array_equal(trajectory.mask, 1.0 - SCRIPT.last[:-1])
+    assert [x.dtype for x in trajectory] == [tf.float32, tf.int32, *[tf.float32] * 3]
+
+
+def test_the_statistics_are_those_of_the_episodes_that_ended(scripted):
+    run, state = scripted
+    state, _, statistics = run(state)
+    # environment 0: rewards 1 + 2 in 2 steps; environment 1: 10 + 20 + 30 in 3 steps
+    assert [float(x) for x in statistics] == [2.0, 63.0, 5.0]
+    np.testing.assert_array_equal(state.episode_return, [9.0, 50.0])
+    np.testing.assert_array_equal(state.episode_length, [2, 1])
+
+
+def test_two_unrolls_are_one_twice_as_long():
+    environment = CartPole(4)
+    advance = make_advance(environment, Categorical(2))
+    policy = _leaning_policy
+    state = initial_state(environment, SEED, SEED)
+    _, whole, _ = unroll(advance, policy, state, 40)
+    half, first, _ = unroll(advance, policy, state, 20)
+    _, second, _ = unroll(advance, policy, half, 20)
+    assert whole.mask.numpy().min() == 0, "an episode must end for this to say anything"
+    np.testing.assert_array_equal(whole.action, np.concatenate([first.action, second.action]))
+    np.testing.assert_array_equal(whole.observation[:21], first.observation)
+    np.testing.assert_array_equal(whole.observation[20:], second.observation)
+
+
+def test_the_row_of_an_autoreset_counts_for_nothing():
+    environment = CartPole(4)
+    advance = make_advance(environment, Categorical(2))
+    state = initial_state(environment, SEED, SEED)
+    _, trajectory, statistics = unroll(advance, _leaning_policy, state, 60)
+    masked = trajectory.mask.numpy() == 0
+    assert masked.any()
+    assert (trajectory.reward.numpy()[masked] == 0).all()
+    # CartPole pays 1 a step: return and length of every episode agree
+    assert float(statistics.return_sum) == float(statistics.length_sum) > 0
+
+
+def test_greedy_advance_takes_the_mode():
+    environment = ScriptedEnvironment()
+    advance = make_advance(environment, Categorical(3), deterministic=True)
+    state = initial_state(environment, SEED, SEED)
+    _, step = advance(state, tf.constant([[0.0, 0.1, 0.0], [0.3, 0.1, 0.2]]))
+    np.testing.assert_array_equal(step.action, [1, 0])
+
+
+def test_sampling_uses_new_numbers_at_every_step():
+    environment = ScriptedEnvironment()
+    advance = make_advance(environment, Categorical(3))
+    state = initial_state(environment, SEED, SEED)
+    uniform = tf.zeros([2, 3])
+    actions = []
+    for _ in range(5):
+        state, step = advance(state, uniform)
+        actions.append(step.action.numpy().tolist())
+    assert len({tuple(pair) for pair in actions}) > 1
+    np.testing.assert_array_equal(state.seed, [3, 5])
+    noise = threefry.uniform([2, 3], SEED)
+    assert actions[0] == Categorical(3).sample(uniform, noise).numpy().tolist()
+
+
+def test_initial_state_stands_at_the_first_observation():
+    state = initial_state(ScriptedEnvironment(), SEED, SEED)
+    assert isinstance(state, UnrollState)
+    np.testing.assert_array_equal(state.time_step.observation, [[0.0], [100.0]])
+    np.testing.assert_array_equal(state.episode_return, [0.0, 0.0])
+
+
+def _leaning_policy(observation: tf.Tensor) -> tf.Tensor:
+    """Prefers one side, so that episodes end soon."""
+    return tf.stack([observation[:, 2], 1.0 + observation[:, 0]], axis=-1)
