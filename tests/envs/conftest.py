@@ -1,0 +1,9 @@
+"""Makes the helper modules beside this file importable, with pytest's own assertion messages."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+pytest.register_assert_rewrite("contract", "rollouts")

@@ -1,0 +1,214 @@
+"""What holds for every environment; its test inherits this and says how to make it.
+
+class TestCatch(GraphEnvironmentContract):
+    def make(self, num_envs, **settings):
+        return Catch(num_envs, **settings)
+
+    def is_first(self, observation):
+        return observation[0].any()
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from rollouts import (
+    assert_in_spec,
+    assert_same,
+    assert_shapes,
+    random_actions,
+    rollout,
+    seed_of,
+    xla,
+)
+
+from a2c_tf.envs.base import Environment, GraphEnvironment
+from a2c_tf.types import TimeStep
+
+NUM_ENVS = 8
+STEPS = 40  # long enough for a random policy to end an episode
+LIMIT = 5  # too short for an episode to terminate
+
+
+class EnvironmentContract:
+    """NEXT_STEP autoreset, shapes and dtypes, seeds, truncation against termination."""
+
+    tolerance: float = 0.0
+    """by how much observations may differ between eager, `tf.function` and XLA."""
+
+    def make(self, num_envs: int, **settings: Any) -> Environment:
+        raise NotImplementedError
+
+    def is_first(self, observation: np.ndarray) -> bool:
+        """Whether an episode can start with `observation` `[*obs]`."""
+        raise NotImplementedError
+
+    def test_spec_says_what_was_made(self) -> None:
+        spec = self.make(3, max_episode_steps=LIMIT).spec
+        assert (spec.num_envs, spec.max_episode_steps) == (3, LIMIT)
+        assert len(spec.action_meanings) in (0, getattr(spec.action_space, "n", 0))
+
+    def test_reset_starts_an_episode_in_every_environment(self) -> None:
+        env = self.make(NUM_ENVS)
+        _, time_step = env.reset(seed_of(0))
+        assert_in_spec(time_step, env.spec)
+        assert np.all(time_step.reward == 0)
+        assert np.all(time_step.discount == 1)
+        assert not np.any(time_step.last)
+        assert all(self.is_first(observation) for observation in time_step.observation.numpy())
+
+    def test_steps_stay_in_the_spec(self) -> None:
+        env = self.make(NUM_ENVS)
+        state, _ = env.reset(seed_of(0))
+        for action in random_actions(env.spec, STEPS):
+            state, time_step = env.step(state, tf.constant(action))
+            assert_in_spec(time_step, env.spec)
+
+    def test_shapes_are_known_when_traced(self) -> None:
+        env = self.make(NUM_ENVS)
+        action = tf.constant(random_actions(env.spec, 1)[0])
+
+        @tf.function
+        def traced() -> None:
+            state, time_step = env.reset(seed_of(0))
+            assert_shapes(time_step, env.spec)
+            state, time_step = env.step(state, action)
+            assert_shapes(time_step, env.spec)
+
+        traced()
+
+    def test_discount_is_0_only_where_an_episode_ends(self) -> None:
+        stream = self._stream()
+        assert set(np.unique(stream.discount)) <= {0.0, 1.0}
+        assert np.all(stream.last[stream.discount == 0])
+
+    def test_the_step_after_the_last_starts_an_episode(self) -> None:
+        stream = self._stream()
+        fresh = stream.last[:-1]  # the step after row t resets
+        assert fresh.any()
+        assert np.all(stream.reward[1:][fresh] == 0)
+        assert np.all(stream.discount[1:][fresh] == 1)
+        assert not np.any(stream.last[1:][fresh])
+        assert all(self.is_first(observation) for observation in stream.observation[1:][fresh])
+
+    def test_the_step_after_the_last_ignores_the_action(self) -> None:
+        env = self.make(NUM_ENVS)
+        actions = random_actions(env.spec, STEPS)
+        stream = rollout(env, actions)
+        fresh = stream.last[:-1]
+        others = random_actions(env.spec, STEPS, seed=1)
+        assert np.any(others[fresh] != actions[fresh])
+        actions[fresh] = others[fresh]
+        assert_same(rollout(self.make(NUM_ENVS), actions), stream)
+
+    def test_a_seed_names_a_stream(self) -> None:
+        env = self.make(NUM_ENVS)
+        actions = random_actions(env.spec, STEPS)
+        first = rollout(env, actions, seed=1)
+        assert_same(rollout(env, actions, seed=1), first)
+        another = rollout(env, actions, seed=2)
+        assert np.any(another.observation != first.observation)
+
+    def test_a_graph_gives_the_same_stream(self) -> None:
+        actions = random_actions(self.make(NUM_ENVS).spec, STEPS)
+        stream = rollout(self.make(NUM_ENVS), actions, variant=tf.function)
+        assert_same(stream, self._stream(), self.tolerance)
+
+    def test_environments_of_a_batch_start_differently(self) -> None:
+        stream = self._stream()
+        starts = [stream.observation[0], stream.observation[1:][stream.last[:-1]]]
+        for observations in starts:
+            assert len({observation.tobytes() for observation in observations}) > 1
+
+    def test_truncation_is_last_with_discount_1(self) -> None:
+        env = self.make(NUM_ENVS, max_episode_steps=LIMIT)
+        stream = rollout(env, random_actions(env.spec, STEPS))
+        # a reset costs a step, so that every LIMIT + 1 steps an episode is cut
+        expected = np.arange(STEPS + 1) % (LIMIT + 1) == LIMIT
+        np.testing.assert_array_equal(stream.last, np.tile(expected[:, None], NUM_ENVS))
+        assert np.all(stream.discount == 1)
+
+    def test_termination_at_the_limit_has_discount_0(self) -> None:
+        terminated = self._stream().discount == 0
+        limit = int(terminated.any(axis=1).argmax())  # the first row in which one terminates
+        assert limit > LIMIT
+        env = self.make(NUM_ENVS, max_episode_steps=limit)
+        stream = rollout(env, random_actions(env.spec, STEPS)[:limit])
+        np.testing.assert_array_equal(stream.discount[limit] == 0, terminated[limit])
+        assert not stream.last[:limit].any()
+        assert stream.last[limit].all()
+
+    def _stream(self) -> TimeStep:
+        env = self.make(NUM_ENVS)
+        return rollout(env, random_actions(env.spec, STEPS))
+
+
+class GraphEnvironmentContract(EnvironmentContract):
+    """Beyond that: XLA, purity, environments that do not touch each other, sticky actions."""
+
+    def make(self, num_envs: int, **settings: Any) -> GraphEnvironment:
+        raise NotImplementedError
+
+    def test_xla_gives_the_same_stream(self) -> None:
+        actions = random_actions(self.make(NUM_ENVS).spec, STEPS)
+        stream = rollout(self.make(NUM_ENVS), actions, variant=xla)
+        assert_same(stream, self._stream(), self.tolerance)
+
+    def test_a_state_and_an_action_have_one_outcome(self) -> None:
+        env = self.make(NUM_ENVS)
+        actions = [tf.constant(action) for action in random_actions(env.spec, STEPS)]
+        states, outcomes = [env.reset(seed_of(0))[0]], []
+        for action in actions:
+            outcomes.append(env.step(states[-1], action))
+            states.append(outcomes[-1][0])
+        for state, action, outcome in reversed(list(zip(states, actions, outcomes, strict=False))):
+            assert_same(env.step(state, action), outcome)
+
+    def test_the_step_after_the_last_has_one_outcome_for_all_actions(self) -> None:
+        env = self.make(NUM_ENVS, max_episode_steps=LIMIT)
+        state, _ = env.reset(seed_of(0))
+        for action in random_actions(env.spec, LIMIT):
+            state, _ = env.step(state, tf.constant(action))
+        assert np.all(state.last)
+        a, b, *_ = random_actions(env.spec, 4)
+        assert np.any(a != b)
+        assert_same(env.step(state, tf.constant(a)), env.step(state, tf.constant(b)))
+
+    def test_environments_do_not_touch_each_other(self) -> None:
+        env = self.make(NUM_ENVS)
+        actions = random_actions(env.spec, STEPS)
+        stream = rollout(env, actions)
+        actions[:, 0] = random_actions(env.spec, STEPS, seed=1)[:, 0]
+        changed = rollout(env, actions)
+        for leaf, expected in zip(changed, stream, strict=True):
+            np.testing.assert_array_equal(leaf[:, 1:], expected[:, 1:])
+        assert np.any(changed.observation[:, 0] != stream.observation[:, 0])
+
+    @pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
+    def test_a_sticky_step_executes_the_action_before(self, probability: float) -> None:
+        env = self.make(4 * NUM_ENVS, sticky_action_probability=probability)
+        state, time_step = env.reset(seed_of(0))
+        assert not np.any(state.executed)
+        repeats = []
+        for action in random_actions(env.spec, STEPS):
+            after, outcome = env.step(state, tf.constant(action))
+            executed, before = after.executed.numpy(), state.executed.numpy()
+            assert np.all((executed == action) | (executed == before))
+            assert np.all((executed == before)[time_step.last])  # the memory outlives a reset
+            free = ~time_step.last.numpy() & (action != before)
+            repeats.append((executed == before)[free])
+            # where request and memory agree, stickiness changes nothing: so game and reward
+            # must follow the executed action
+            agreeing = state._replace(executed=after.executed)
+            assert_same(env.step(agreeing, after.executed), (after, outcome))
+            state, time_step = after, outcome
+        assert_frequency(np.concatenate(repeats), probability)
+
+
+def assert_frequency(happened: np.ndarray, probability: float) -> None:
+    """Within 4 standard deviations of a binomial's mean."""
+    deviation = np.sqrt(probability * (1 - probability) / happened.size)
+    assert abs(happened.mean() - probability) <= 4 * deviation
