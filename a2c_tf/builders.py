@@ -53,9 +53,8 @@ def make_agent(spec: EnvSpec, config: Config) -> Agent:
     """
     try:
         distribution = distributions.for_space(spec.action_space)
-        model = networks.make_actor_critic(
-            spec, config.network, distribution.parameter_size, make_seeds(config.run.seed).weights
-        )
+        seed = make_seeds(config.run.seed).weights
+        model = networks.make_actor_critic(spec, config.network, seed)
     except ValueError as error:
         raise ConfigError(f"env.id={spec.id}: {error}") from None
     return Agent(spec, distribution, model)
@@ -111,4 +110,7 @@ def play(
         advance = train_step.xla(advance)
     seeds = make_seeds(seed, 1)
     state = initial_state(env, seeds.env, seeds.action)
-    return evaluation.evaluate(env, agent.policy, advance, state, episodes)
+    try:
+        return evaluation.evaluate(env, agent.policy, advance, state, episodes)
+    finally:
+        env.close()

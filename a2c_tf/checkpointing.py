@@ -71,7 +71,7 @@ def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         _write(temporary, checkpoint)
-        _replace(temporary, final)
+        replace_folder(temporary, final)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -190,7 +190,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
     _sync_folder(folder)
 
 
-def _replace(temporary: Path, final: Path) -> None:
+def replace_folder(temporary: Path, final: Path) -> None:
     """Renames a folder; the one it replaces is deleted under another name, never in place."""
     old = temporary.with_name(f"{temporary.name}-old")
     shutil.rmtree(old, ignore_errors=True)

@@ -93,8 +93,6 @@ class Progress:
             self._task = self._live.add_task("", total=total_steps, completed=start, news="")
 
     def write(self, row: Row) -> None:
-        if "steps_per_second" not in row:  # an evaluation's
-            return
         if self._live:
             self._live.update(self._task, completed=int(row["env_steps"]), news=news(row))
         elif time.monotonic() >= self._next_line:

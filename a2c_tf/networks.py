@@ -8,6 +8,7 @@ import gymnasium
 import keras
 import numpy as np
 
+from a2c_tf import distributions
 from a2c_tf.config import NetworkConfig
 from a2c_tf.types import EnvSpec
 
@@ -29,23 +30,24 @@ class Initializers:
         return keras.initializers.Orthogonal(gain, seed=int(child.generate_state(1)[0] >> 1))
 
 
-def make_actor_critic(
-    spec: EnvSpec, config: NetworkConfig, parameter_size: int, seed: int = 0
-) -> keras.Model:
-    """The model observation -> {"policy": [B, parameter_size], "value": [B]}, both float32.
+def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> keras.Model:
+    """The model observation -> {"policy": [B, P], "value": [B]}, both float32.
+
+    P is what the distribution over the environment's actions asks for.
 
     Observations come in the environment's own dtype; their scaling is inside the model. Weights
     are orthogonal with gain √2, the policy head's 0.01 and the value head's 1; biases are 0.
 
     Args:
-      spec: for the observation space.
+      spec: for the spaces.
       config: which torso, how wide.
-      parameter_size: width of the policy head, as the action distribution asks for.
       seed: of the initial weights.
 
     Raises:
-      ValueError: for an observation space that the torso does not take.
+      ValueError: for an observation space that the torso does not take, or an action space
+        without a distribution.
     """
+    parameter_size = distributions.for_space(spec.action_space).parameter_size
     space = _checked(spec.observation_space, config)
     initializers = Initializers(seed)
     observation = keras.Input(space.shape, dtype=str(space.dtype), name="observation")

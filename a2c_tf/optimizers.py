@@ -33,7 +33,10 @@ class RMSpropTF1(keras.optimizers.RMSprop):
 
 def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """The optimizer that `config` names, with its learning rate as a variable."""
-    return RMSpropTF1(config.learning_rate, rho=config.rho, epsilon=config.epsilon)
+    # named, since Keras numbers what has no name and checkpoints go by it
+    return RMSpropTF1(
+        config.learning_rate, rho=config.rho, epsilon=config.epsilon, name=config.name
+    )
 
 
 def make_schedule(config: OptimizerConfig, total_steps: int) -> Schedule:

@@ -31,7 +31,8 @@ def save_curves(runs: Sequence[RunDir], out: Path) -> None:
     One run is drawn as it is; several as their mean, with a band from the lowest to the highest.
 
     Raises:
-      ConfigError: where a run has no metrics yet, or `out` names no image.
+      ConfigError: where a run has no metrics yet.
+      OSError, ValueError: where `out` cannot be written, or names no image.
     """
     rows = [_rows(run) for run in runs]
     figure = Figure(figsize=(10, 6), layout="constrained")
@@ -46,10 +47,7 @@ def save_curves(runs: Sequence[RunDir], out: Path) -> None:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         if axes.get_ylim()[1] > 10_000:
             axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-    try:
-        figure.savefig(out, dpi=110, format=out.suffix[1:] or "png")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--out {out}: {error}") from None
+    figure.savefig(out, dpi=110, format=out.suffix[1:] or "png")
 
 
 def _rows(run: RunDir) -> list[dict[str, float]]:
@@ -89,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_curves(runs, arguments.out)
     except ConfigError as error:
         return command_line.fail(error, command_line.BAD_CONFIG)
+    except (OSError, ValueError) as error:
+        return command_line.fail(f"--out {arguments.out}: {error}", command_line.BAD_CONFIG)
     print(arguments.out)
     return command_line.DONE
 

@@ -25,6 +25,12 @@ class RunDir:
         self.curves = path / "curves.png"
         self.export = path / "export"
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Everything that a run writes; the config, which makes it a run, last."""
+        folders = (self.checkpoints, self.tensorboard, self.export)
+        return (*folders, self.metrics, self.evaluation, self.curves, self.config)
+
 
 def default_path(config_name: str, seed: int) -> Path:
     """`runs/<config>-<seed>-<time>`."""
@@ -35,11 +41,18 @@ def check_free(path: Path, overwrite: bool) -> None:
     """Makes sure that a new run may be written to `path`.
 
     Raises:
-      ConfigError: where it holds a run that is not to be overwritten, or is a file.
+      ConfigError: where it holds a run that is not to be overwritten, or other things under a
+        run's names, or is a file.
     """
+    folder = RunDir(path)
     if path.exists() and not path.is_dir():
         raise ConfigError(f"run folder {path}: is a file; expected a folder or a new name")
-    if RunDir(path).config.exists() and not overwrite:
+    others = [file.name for file in folder.written if file.exists()]
+    if others and not folder.config.is_file():
+        raise ConfigError(
+            f"run folder {path}: holds {', '.join(others)}, and yet no run; name another folder"
+        )
+    if others and not overwrite:
         raise ConfigError(
             f"run folder {path}: already holds a run; "
             "add --resume to go on with it, or --overwrite to delete it and start anew"
@@ -55,8 +68,9 @@ def create(path: Path, config: Config) -> RunDir:
     run_dir = RunDir(path)
     try:
         _clear(run_dir)
-        run_dir.checkpoints.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         write_config(run_dir, config)
+        run_dir.checkpoints.mkdir()
     except OSError as error:
         raise ConfigError(
             f"run folder {path}: {error.strerror}; name one that can be written with --run-dir"
@@ -120,7 +134,8 @@ def write_text(path: Path, text: str) -> None:
 
 def _clear(run_dir: RunDir) -> None:
     """Removes what a run writes and nothing else."""
-    for folder in (run_dir.checkpoints, run_dir.tensorboard, run_dir.export):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in (run_dir.config, run_dir.metrics, run_dir.evaluation, run_dir.curves):
-        file.unlink(missing_ok=True)
+    for path in run_dir.written:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

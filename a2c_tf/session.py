@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,10 +49,21 @@ def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool
     except ParityError as error:
         return command_line.fail(error, command_line.RUN_ERROR)
     except tf.errors.OpError as error:
-        reason = str(error.message).strip().splitlines()[0]
         return command_line.fail(
-            f"environment {config.env.id} raised {reason}", command_line.RUN_ERROR
+            f"environment {config.env.id} raised {_reason(error)}", command_line.RUN_ERROR
         )
+    except OSError as error:
+        return command_line.fail(
+            f"run folder {path}: {error.strerror or error}; "
+            f"once that is mended, go on with {_resume_command(folder)}",
+            command_line.RUN_ERROR,
+        )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """The line `SomeError: text` in the pages that TensorFlow makes of an error of Python."""
+    lines = str(error.message).strip().splitlines()
+    return next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
 
 
 def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:

@@ -79,11 +79,11 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
     path = arguments.run_dir or run_dir.default_path(name, config.run.seed)
     if not arguments.resume:
         run_dir.check_free(path, arguments.overwrite)
+    interrupt = Interrupt()
     # TensorFlow takes seconds to import: not before the user's mistakes are found
     startup.import_tensorflow()
     from a2c_tf import session
 
-    interrupt = Interrupt()
     code = session.run(config, path, arguments.resume, interrupt)
     return code or interrupt.exit_code
 

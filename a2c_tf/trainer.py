@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf import builders, checkpointing, metrics
-from a2c_tf.checkpointing import Checkpoint, Counters
+from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation
@@ -63,15 +63,14 @@ class Trainer:
             before = self.counters.env_steps
             self._call()
             self.compiled = self.compiled or self.counters
-            if self._crossed(before, run.log_every):
-                self._flush(writer)
-            if run.eval_every and self._crossed(before, run.eval_every):
-                mean = float(self.evaluate().returns.mean())
-                writer.write({"env_steps": self.counters.env_steps, "eval/return": mean})
-            if self._crossed(before, run.save_every):
-                self._flush(writer)  # rows begin anew at a checkpoint, as they do on resuming
+            evaluated = self._evaluate_if_due(before)
+            saving = self._crossed(before, run.save_every)
+            # rows begin anew at a checkpoint, as they do on resuming
+            if evaluated or saving or self._crossed(before, run.log_every):
+                self._flush(writer, evaluated)
+            if saving:
                 self.save()
-        self._flush(writer)
+        self._flush(writer, {})
         self.save()
 
     def evaluate(self) -> Evaluation:
@@ -116,16 +115,25 @@ class Trainer:
         """Whether a multiple of `every` was passed, the same ones after resuming."""
         return before // every != self.counters.env_steps // every
 
-    def _flush(self, writer: metrics.Writer) -> None:
+    def _evaluate_if_due(self, before: int) -> metrics.Row:
+        every = self._config.run.eval_every
+        if not every or not self._crossed(before, every):
+            return {}
+        return {"eval/return": float(self.evaluate().returns.mean())}
+
+    def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:
-            writer.write(self._window.row(self.counters))
+            writer.write({**self._window.row(self.counters), **evaluated})
             self._window = _Window(self.counters)
 
     def _checkpoint(self) -> Checkpoint:
         leaves = tf.nest.flatten(self._state) if self._exact else []
+        weights = checkpointing.named(self.agent.model.weights)
+        # a finite gradient and a huge learning rate overflow without a trace in the metrics
+        _check_finite({name: float(np.abs(w).max()) for name, w in weights.items()}, self.counters)
         return Checkpoint(
             counters=self.counters,
-            model=checkpointing.named(self.agent.model.weights),
+            model=weights,
             optimizer=checkpointing.named(self._learner.optimizer.variables),
             unroll={f"{i:03d}": leaf.numpy() for i, leaf in enumerate(leaves)},
             best_return=self._best_return,
@@ -137,10 +145,18 @@ class Trainer:
         self._learner.env_steps.assign(checkpoint.counters.env_steps)
         self._learner.updates.assign(checkpoint.counters.updates)
         self.counters = checkpoint.counters
-        self._best_return = checkpoint.best_return
+        self._best_return = _best_return(self._run_dir)
         if checkpoint.unroll:
             leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
             self._state = tf.nest.pack_sequence_as(self._state, leaves)
+
+
+def _best_return(run_dir: RunDir) -> float | None:
+    """Of the best agent as it was kept, which may be later than the checkpoint resumed from."""
+    try:
+        return checkpointing.load(run_dir.checkpoints / "best").best_return
+    except CheckpointError:
+        return None
 
 
 class _Window:

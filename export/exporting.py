@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from a2c_tf.checkpointing import replace_folder
+from a2c_tf.config import ConfigError
 from a2c_tf.run_dir import write_json
 from export import formats
 from export.inference import OUTPUTS, Inference
@@ -28,17 +30,29 @@ def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
 
     Raises:
       ParityError: where a file does not act as the agent; `out` stays as it was.
+      ConfigError: where `out` cannot be made, or holds other things than an export.
     """
-    temporary = out.with_name(f".{out.name}.tmp-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary = _make_temporary(out.resolve())
     try:
         parity = _write_checked(source, temporary, which)
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
+        replace_folder(temporary, out.resolve())
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return parity
+
+
+def _make_temporary(out: Path) -> Path:
+    """An empty folder beside `out`, which it is to replace."""
+    ours = {ONNX_FILE, SAVED_MODEL, MANIFEST}
+    if out.exists() and not (out.is_dir() and {path.name for path in out.iterdir()} <= ours):
+        raise ConfigError(f"export folder {out}: holds other things than an export; name a new one")
+    temporary = out.with_name(f".{out.name}.tmp-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"export folder {out}: {error.strerror}; name another one") from None
+    return temporary
 
 
 def _write_checked(source: Source, folder: Path, which: str) -> Parity:
@@ -47,7 +61,7 @@ def _write_checked(source: Source, folder: Path, which: str) -> Parity:
     observations = collect_observations(source.agent, source.config)
     parity = check(inference, files, observations)
     onnx_file = folder / ONNX_FILE if "onnx" in files else None
-    described = describe(source, parity, _golden(inference, observations), onnx_file)
+    described = describe(source, parity, _golden(inference, observations.real), onnx_file)
     write_json(folder / MANIFEST, described)
     return parity
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import metrics, run_dir
+from a2c_tf import checkpointing, metrics, run_dir
 from a2c_tf.checkpointing import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -116,6 +116,17 @@ def process() -> Command:
     return run
 
 
+@pytest.fixture(scope="session")
+def content() -> Callable[[Path], dict[str, bytes]]:
+    """The files of a folder, by their paths in it."""
+
+    def content(folder: Path) -> dict[str, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    return content
+
+
 SMALL_RUN = (
     "cartpole",
     "a2c.unroll_length=2",  # the fewer steps, the sooner compiled
@@ -135,18 +146,6 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, command: Command) -> 
     outcome = command("a2c_tf.train", *SMALL_RUN, "--run-dir", path)
     assert outcome.code == 0, outcome.err
     return RunDir(path)
-
-
-class Recorder:
-    """A writer that keeps the rows."""
-
-    def __init__(self) -> None:
-        self.rows: list[metrics.Row] = []
-
-    def write(self, row: metrics.Row) -> None:
-        self.rows.append(row)
-
-    def close(self) -> None: ...
 
 
 class Calls:
@@ -193,3 +192,22 @@ def digest() -> Callable[[Mapping[str, np.ndarray]], str]:
         return total.hexdigest()
 
     return digest
+
+
+@pytest.fixture(scope="session")
+def state(digest: Callable[..., str]) -> Callable[[RunDir], dict[str, Any]]:
+    """All that two runs can have in common: nothing that a clock measured."""
+
+    def state(folder: RunDir) -> dict[str, Any]:
+        newest = checkpointing.load_newest(folder.checkpoints)
+        rows = run_dir.read_metrics(folder.metrics)
+        clock = ("time_s", "steps_per_second")
+        return {
+            "counters": newest.counters._replace(time_s=0.0),
+            "model": digest(newest.model),
+            "optimizer": digest(newest.optimizer),
+            "unroll": digest(newest.unroll),
+            "rows": [{n: v for n, v in row.items() if n not in clock} for row in rows],
+        }
+
+    return state

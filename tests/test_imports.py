@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "a2c_tf.distributions": set(),
     "a2c_tf.losses": {"distributions", "returns", "types"},
     "a2c_tf.optimizers": {"config"},
-    "a2c_tf.networks": {"config", "types"},
+    "a2c_tf.networks": {"config", "distributions", "types"},
     "a2c_tf.unroll": {"distributions", "envs.base", "threefry", "types"},
     "a2c_tf.learner": {"distributions", "losses", "optimizers", "types"},
     "a2c_tf.train_step": {"learner", "types", "unroll"},

@@ -70,22 +70,30 @@ def episodes(last: np.ndarray) -> list[range]:
     return rows
 
 
-def slow_terms(stream: Stream, weights: LossWeights) -> dict[str, float]:
-    """Each episode's rows treated alone: returns by GAE, losses as sums over rows."""
-    policy, value, entropy, rows = 0.0, 0.0, 0.0, 0
-    probabilities = np.exp(stream.logits) / np.exp(stream.logits).sum(-1, keepdims=True)
+def slow_advantages(stream: Stream, weights: LossWeights) -> np.ndarray:
+    """Generalised advantages, each episode's rows treated alone; 0 on masked rows."""
+    advantage = np.zeros((T, B))
     for b in range(B):
         for episode in episodes(stream.last[:, b]):
-            advantage = 0.0
+            following = 0.0
             for t in reversed(episode):
                 v, v_next = stream.value[t, b], stream.value[t + 1, b]
                 delta = stream.reward[t, b] + weights.gamma * stream.discount[t, b] * v_next - v
-                advantage = delta + weights.gamma * weights.gae_lambda * advantage
-                p = probabilities[t, b]
-                policy -= advantage * np.log(p[stream.action[t, b]])
-                value += advantage**2
-                entropy -= (p * np.log(p)).sum()
-                rows += 1
+                following = delta + weights.gamma * weights.gae_lambda * following
+                advantage[t, b] = following
+    return advantage
+
+
+def slow_terms(stream: Stream, weights: LossWeights) -> dict[str, float]:
+    """The terms of the loss, row by row."""
+    advantage = slow_advantages(stream, weights)
+    policy, value, entropy, rows = 0.0, 0.0, 0.0, 0
+    for t, b in np.argwhere(stream.mask):
+        p = np.exp(stream.logits[t, b]) / np.exp(stream.logits[t, b]).sum()
+        policy -= advantage[t, b] * np.log(p[stream.action[t, b]])
+        value += advantage[t, b] ** 2
+        entropy -= (p * np.log(p)).sum()
+        rows += 1
     rows = max(rows, 1)
     return {
         "loss/policy": policy / rows,
@@ -157,13 +165,13 @@ def test_the_value_after_a_terminal_step_does_not_count():
 
 def test_the_policy_gradient_is_softmax_minus_onehot_times_advantage():
     stream, weights = Stream(4), WEIGHTS._replace(value_coef=0.0, entropy_coef=0.0)
-    _, logits, value, *_ = arguments = stream.arguments()
+    _, logits, *_ = arguments = stream.arguments()
     with tf.GradientTape() as tape:
         tape.watch(logits)
         loss, _ = a2c_loss(*arguments, weights)
     onehot = np.eye(ACTIONS)[stream.action]
     softmax = tf.nn.softmax(logits).numpy()
-    advantage = _advantages(stream, weights)
+    advantage = slow_advantages(stream, weights)
     rows = stream.mask.sum()
     expected = (softmax - onehot) * (advantage * stream.mask)[..., None] / rows
     np.testing.assert_allclose(tape.gradient(loss, logits), expected, atol=1e-12)
@@ -178,7 +186,7 @@ def test_gradients_against_central_differences(name):
         tape.watch(watched)
         term = a2c_loss(*arguments, WEIGHTS)[1][name]
     gradient = tape.gradient(term, watched).numpy()
-    advantage = _advantages(stream, WEIGHTS)
+    advantage = slow_advantages(stream, WEIGHTS)
     targets = advantage + stream.value[:-1]
     for index in [np.unravel_index(i, gradient.shape) for i in range(0, gradient.size, 7)]:
         numeric = _derivative(array, index, lambda: _term(name, stream, advantage, targets))
@@ -188,7 +196,7 @@ def test_gradients_against_central_differences(name):
 def test_ppo_of_one_epoch_and_one_batch_has_our_gradient():
     """Huang et al. (2022, arXiv:2205.09123): the ratio is 1 where the gradient is taken."""
     stream = Stream(6)
-    advantage = tf.constant(_advantages(stream, WEIGHTS))
+    advantage = tf.constant(slow_advantages(stream, WEIGHTS))
     _, logits, value, *_ = arguments = stream.arguments()
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([logits, value])
@@ -210,19 +218,6 @@ def test_explained_variance_of_a_perfect_and_of_a_constant_critic():
     assert float(stream.loss(weights=weights)[1]["value/explained_variance"]) == pytest.approx(1)
     stream.value[:-1] = stream.value[:-1].mean()
     assert float(stream.loss(weights=weights)[1]["value/explained_variance"]) == pytest.approx(0)
-
-
-def _advantages(stream: Stream, weights: LossWeights) -> np.ndarray:
-    advantage = np.zeros((T, B))
-    for b in range(B):
-        for episode in episodes(stream.last[:, b]):
-            following = 0.0
-            for t in reversed(episode):
-                v, v_next = stream.value[t, b], stream.value[t + 1, b]
-                delta = stream.reward[t, b] + weights.gamma * stream.discount[t, b] * v_next - v
-                following = delta + weights.gamma * weights.gae_lambda * following
-                advantage[t, b] = following
-    return advantage
 
 
 def _term(name: str, stream: Stream, advantage: np.ndarray, targets: np.ndarray) -> float:

@@ -27,7 +27,7 @@ def row(env_steps: int, **more: float) -> dict[str, Any]:
     }
 
 
-EVALUATION = {"env_steps": 300, "eval/return": 7.0}
+EVALUATED = row(300, **{"eval/return": 7.0})
 
 
 def write(path: Path, resume_at: int, *rows: metrics.Row) -> None:
@@ -62,7 +62,7 @@ def test_a_new_run_starts_an_empty_file(tmp_path: Path) -> None:
 
 def test_resuming_drops_the_rows_past_the_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    write(path, 0, row(100), row(200), row(300), EVALUATION)
+    write(path, 0, row(100), row(200), row(300), EVALUATED)
     write(path, 200, row(250))
     assert [one["env_steps"] for one in read_metrics(path)] == [100, 200, 250]
 
@@ -93,7 +93,7 @@ def test_numbers_that_are_not_finite_are_never_written(tmp_path: Path, value: fl
 
 def test_tensorboard_holds_the_same_scalars_by_steps(tmp_path: Path) -> None:
     writer = metrics.TensorBoard(tmp_path)
-    for one in (row(100, updates=3), row(200, updates=6), EVALUATION):
+    for one in (row(100, updates=3), row(200, updates=6), EVALUATED):
         writer.write(one)
     writer.close()
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
@@ -111,15 +111,14 @@ def test_writers_pass_each_row_to_each(tmp_path: Path) -> None:
     paths = [tmp_path / "a", tmp_path / "b"]
     both = metrics.Writers(*(metrics.JsonLines(path, 0) for path in paths))
     both.write(row(1))
-    both.write(EVALUATION)
+    both.write(EVALUATED)
     both.close()
-    assert [read_metrics(path) for path in paths] == [[row(1), EVALUATION]] * 2
+    assert [read_metrics(path) for path in paths] == [[row(1), EVALUATED]] * 2
 
 
 def test_without_a_terminal_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     progress = metrics.Progress(1000, start=0, interval_s=0.0)
     progress.write(row(400))
-    progress.write(EVALUATION)
     progress.write(row(1010, episode_return=20.0))
     progress.close()
     out, err = capsys.readouterr()
@@ -168,7 +167,6 @@ def test_on_a_terminal_progress_is_one_live_line(monkeypatch: pytest.MonkeyPatch
     progress = metrics.Progress(1000, start=0)
     try:
         progress.write(row(400, episode_return=12.5))
-        progress.write(EVALUATION)
         progress.write(row(1000, episode_return=99.25))
     finally:
         progress.close()

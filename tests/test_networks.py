@@ -23,7 +23,7 @@ def spec_of(space: gymnasium.Space) -> EnvSpec:
 
 
 def model_for(space: gymnasium.Space, config: NetworkConfig, seed: int = 0) -> keras.Model:
-    return make_actor_critic(spec_of(space), config, 3, seed)
+    return make_actor_critic(spec_of(space), config, seed)
 
 
 @pytest.mark.parametrize(

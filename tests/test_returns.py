@@ -91,9 +91,7 @@ def test_minus_the_values_it_is_gae():
     values = np.random.default_rng(5).normal(size=(T, B))
     values[1:] = inputs.v_t[:-1]
     delta = inputs.r_t + gamma * inputs.v_t - values
-    gae = [
-        sum((gamma * lambda_) ** (k - t) * delta[k] for k in range(t, T)) for t in range(T)
-    ]
+    gae = [sum((gamma * lambda_) ** (k - t) * delta[k] for k in range(t, T)) for t in range(T)]
     np.testing.assert_allclose(compute(inputs) - values, gae)
 
 

@@ -52,7 +52,7 @@ class ScriptedEnvironment:
         return state + 1, self._arrive(state + 1)
 
     def _arrive(self, step: tf.Tensor) -> TimeStep:
-        observation = tf.fill([2, 1], tf.cast(step, tf.float32)) + [[0.0], [100.0]]
+        observation = tf.constant([[0.0], [100.0]]) + tf.cast(step, tf.float32)
         return TimeStep(observation, *(tf.gather(tf.constant(x), step) for x in SCRIPT))
 
 
@@ -73,12 +73,8 @@ def scripted(variant):
 def test_the_trajectory_is_exact(scripted):
     run, state = scripted
     _, trajectory, _ = run(state)
-    np.testing.assert_array_equal(
-        trajectory.observation[..., 0], np.arange(6)[:, None] + [0, 100]
-    )
-    np.testing.assert_array_equal(
-        trajectory.action, [[0, 1], [1, 2], [2, 0], [0, 1], [1, 2]]
-    )
+    np.testing.assert_array_equal(trajectory.observation[..., 0], np.arange(6)[:, None] + [0, 100])
+    np.testing.assert_array_equal(trajectory.action, [[0, 1], [1, 2], [2, 0], [0, 1], [1, 2]])
     np.testing.assert_array_equal(trajectory.reward, SCRIPT.reward[1:])
     np.testing.assert_array_equal(trajectory.discount, SCRIPT.discount[1:])
     np.testing.assert_array_equal(trajectory.mask, 1.0 - SCRIPT.last[:-1])

@@ -1,0 +1,148 @@
+"""The gate: what passes it, and that every kind of difference is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from export import formats, parity
+from export.formats import Outputs, Runner
+from export.inference import Inference
+from export.parity import Observations, ParityError
+
+LOGITS = np.array([[3.0, -1.0], [-2.0, 2.0]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def observations(exported: Any) -> Observations:
+    return parity.collect_observations(exported.source.agent, exported.source.config)
+
+
+def test_what_was_exported_passes(exported: Any, observations: Observations) -> None:
+    files = {
+        "onnx": formats.run_onnx(exported.onnx),
+        "saved_model": formats.run_saved_model(exported.folder / "saved_model"),
+    }
+    measured = parity.check(Inference(exported.source.agent), files, observations)
+    assert measured.observations == sum(len(rows) for rows in observations) > 1000
+    assert measured.max_difference.keys() == files.keys()
+    assert max(measured.max_difference.values()) <= 1e-5
+
+
+def test_observations_are_of_the_space_and_not_all_the_same(
+    exported: Any, observations: Observations
+) -> None:
+    space = exported.source.agent.spec.observation_space
+    for rows in observations:
+        assert rows.dtype == space.dtype
+        assert all(space.contains(row) for row in rows)
+        assert len(np.unique(rows.reshape(len(rows), -1), axis=0)) > 100
+
+
+def test_every_batch_size_is_run(exported: Any, observations: Observations) -> None:
+    sizes = set()
+    run = formats.run_onnx(exported.onnx)
+
+    def noting(observation: np.ndarray) -> Outputs:
+        sizes.add(len(observation))
+        return run(observation)
+
+    parity.check(Inference(exported.source.agent), {"onnx": noting}, observations)
+    assert {1, 2, 7, 64} <= sizes
+
+
+def float_initializers(path: Path) -> list[str]:
+    graph = onnx.load(path).graph
+    return [
+        weights.name
+        for weights in graph.initializer
+        if weights.data_type == onnx.TensorProto.FLOAT and np.prod(weights.dims) > 1
+    ]
+
+
+def perturbed(path: Path, name: str, out: Path) -> Runner:
+    """The file with one hundredth added to one of its arrays of weights, as a function."""
+    model = onnx.load(path)
+    (weights,) = (one for one in model.graph.initializer if one.name == name)
+    weights.CopyFrom(
+        numpy_helper.from_array(numpy_helper.to_array(weights) + np.float32(0.01), name)
+    )
+    onnx.save(model, out)
+    return formats.run_onnx(out)
+
+
+def test_a_change_to_any_array_of_weights_is_refused(
+    exported: Any, observations: Observations, tmp_path: Path
+) -> None:
+    names = float_initializers(exported.onnx)
+    assert len(names) >= 4
+    for name in names:
+        runner = perturbed(exported.onnx, name, tmp_path / "changed.onnx")
+        with pytest.raises(ParityError, match="differs from the network's by"):
+            parity.check(Inference(exported.source.agent), {"onnx": runner}, observations)
+
+
+def test_weights_of_another_agent_are_refused(cartpole: Any, observations: Observations) -> None:
+    inference = Inference(cartpole.source.agent)
+    real = parity.collect_observations(cartpole.source.agent, cartpole.source.config)
+
+    def negated(observation: np.ndarray) -> Outputs:
+        outputs = inference(observation)
+        return {**outputs, "logits": -outputs["logits"]}
+
+    with pytest.raises(ParityError, match="logits of saved_model on real observations differs"):
+        parity.check(inference, {"saved_model": negated}, real)
+
+
+def answers(
+    logits: np.ndarray, value: float = 1.0, action: list[int] | None = None
+) -> Callable[[np.ndarray], Outputs]:
+    """A policy that says the same whatever it sees; observations are row numbers."""
+
+    def run(observation: np.ndarray) -> Outputs:
+        rows = logits[observation]
+        actions = rows.argmax(axis=-1) if action is None else np.array(action)[observation]
+        values = np.full(len(observation), value, np.float32)
+        return {"action": actions.astype(np.int32), "logits": rows, "value": values}
+
+    return run
+
+
+def compare(reference: Runner, file: Runner) -> parity.Parity:
+    rows = np.arange(2)
+    return parity.check(reference, {"onnx": file}, Observations(rows, rows))
+
+
+def test_a_file_that_acts_otherwise_on_the_same_logits_is_refused() -> None:
+    with pytest.raises(ParityError, match="act"):
+        compare(answers(LOGITS), answers(LOGITS, action=[1, 1]))
+
+
+@pytest.mark.parametrize("difference", [2e-5, -1.0, np.nan, np.inf])
+def test_a_value_that_differs_is_refused(difference: float) -> None:
+    with pytest.raises(ParityError, match="value of onnx on real observations differs"):
+        compare(answers(LOGITS), answers(LOGITS, value=1.0 + difference))
+
+
+def test_a_network_that_answers_nan_is_refused() -> None:
+    with pytest.raises(ParityError):
+        compare(answers(LOGITS * np.float32(np.nan)), answers(LOGITS * np.float32(np.nan)))
+
+
+def test_between_actions_that_are_as_good_either_may_win() -> None:
+    tied = np.array([[1.0, 1.0 + 1e-6], [5.0, -5.0]], np.float32)
+    swapped = np.array([[1.0 + 1e-6, 1.0], [5.0, -5.0]], np.float32)
+    measured = compare(answers(tied), answers(swapped))
+    assert 0 < measured.max_difference["onnx"] <= 1e-5
+
+
+def test_as_good_is_relative_to_the_size_of_the_logits() -> None:
+    tied = np.array([[500.0, 500.002], [5.0, -5.0]], np.float32)
+    swapped = np.array([[500.002, 500.0], [5.0, -5.0]], np.float32)
+    assert compare(answers(tied), answers(swapped)).max_difference["onnx"] <= 1e-5

@@ -1,0 +1,156 @@
+"""A checkpoint is under its final name as a whole or not at all, whatever stops its writing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from a2c_tf import checkpointing
+from a2c_tf.checkpointing import Checkpoint, Counters
+
+SYSTEM_CALLS = ("fsync", "mkdir", "rename", "rmdir", "unlink")
+SECONDS = 60  # a bound against hanging, not a measurement
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours runs after it."""
+
+
+def no_space() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def checkpoint(env_steps: int) -> Checkpoint:
+    weights = {"kernel": np.full(1000, env_steps, np.float32)}
+    return Checkpoint(Counters(env_steps), weights, {"velocity": weights["kernel"]}, {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Holds `ckpt-100` and `best`, both of step 100."""
+    checkpointing.save(tmp_path, checkpoint(100))
+    checkpointing.save(tmp_path, checkpoint(100), "best")
+    return tmp_path
+
+
+def interrupted_saves(
+    folder: Path, name: str | None, error: Callable[[], BaseException]
+) -> Iterator[int]:
+    """Saves step 200 again and again, stopped at its first system call, its second, ..."""
+    for point in range(100):
+        with pytest.MonkeyPatch.context() as patch:
+            calls = _fail_at(patch, point, error)
+            with contextlib.suppress(OSError, Killed):
+                checkpointing.save(folder, checkpoint(200), name)
+        if len(calls) <= point:  # it was not reached any more
+            return
+        yield point
+    raise AssertionError("saving never came to its end")
+
+
+def _fail_at(
+    patch: pytest.MonkeyPatch, point: int, error: Callable[[], BaseException]
+) -> list[str]:
+    calls: list[str] = []
+
+    def wrap(name: str) -> Callable[..., Any]:
+        original = getattr(os, name)
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            calls.append(name)
+            if len(calls) == point + 1:
+                raise error()
+            return original(*arguments, **keywords)
+
+        return call
+
+    for name in SYSTEM_CALLS:
+        patch.setattr(os, name, wrap(name))
+    return calls
+
+
+def final_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+@pytest.mark.parametrize("error", [no_space, Killed])
+def test_a_save_that_is_stopped_anywhere_leaves_only_whole_checkpoints(
+    folder: Path, error: Callable[[], BaseException]
+) -> None:
+    points = 0
+    for points in interrupted_saves(folder, None, error):  # noqa: B007, its last value counts
+        for name in final_names(folder):
+            checkpointing.load(folder / name)
+        assert checkpointing.load_newest(folder).counters.env_steps in (100, 200)
+        assert checkpointing.load_selected(folder, "100").counters.env_steps == 100
+    assert points >= 8  # 6 synced files and folders, a folder made, a rename
+    checkpointing.save(folder, checkpoint(200))
+    checkpointing.prune(folder, keep=2)
+    assert sorted(path.name for path in folder.iterdir()) == ["best", "ckpt-100", "ckpt-200"]
+
+
+@pytest.mark.parametrize("error", [no_space, Killed])
+def test_replacing_the_best_anywhere_stopped_never_leaves_a_part_of_it(
+    folder: Path, error: Callable[[], BaseException]
+) -> None:
+    for _ in interrupted_saves(folder, "best", error):
+        if (folder / "best").exists():
+            assert checkpointing.load(folder / "best").counters.env_steps in (100, 200)
+        assert final_names(folder) in (["best", "ckpt-100"], ["ckpt-100"])
+    assert checkpointing.load(folder / "best").counters.env_steps == 200
+
+
+def test_a_full_disk_is_left_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fail_at(monkeypatch, 3, no_space)
+    with pytest.raises(OSError, match="No space left"):
+        checkpointing.save(folder, checkpoint(200))
+    monkeypatch.undo()
+    assert sorted(path.name for path in folder.iterdir()) == ["best", "ckpt-100"]
+
+
+SAVE_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+import numpy as np
+from a2c_tf.checkpointing import Checkpoint, Counters, prune, save
+
+folder = Path(sys.argv[1])
+for i in itertools.count(int(sys.argv[2])):
+    arrays = {"kernel": np.full(100_000, i, np.float32)}
+    save(folder, Checkpoint(Counters(i), arrays, arrays, arrays))
+    prune(folder, keep=2)
+    print(i, flush=True)
+"""
+
+
+def test_a_killed_process_loses_no_checkpoint_that_was_finished(tmp_path: Path) -> None:
+    start = 1
+    for kill_after in (1, 2, 3, 5, 8):
+        finished = _save_until_killed(tmp_path, start, kill_after)
+        newest = checkpointing.load_newest(tmp_path)
+        assert newest.counters.env_steps >= finished
+        assert newest.model["kernel"][0] == newest.counters.env_steps
+        start = newest.counters.env_steps + 1
+
+
+def _save_until_killed(folder: Path, start: int, saves: int) -> int:
+    """Kills a process in the middle of a save and returns the last one that it finished."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAVE_FOR_EVER, folder, str(start)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for _ in range(saves):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate(timeout=SECONDS)
+    return int(rest.split()[-1]) if rest.split() else start + saves - 1

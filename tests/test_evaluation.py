@@ -1,0 +1,144 @@
+"""Evaluation: which episodes count, and that greedy ones come out the same again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from a2c_tf import builders, checkpointing, config, evaluation, unroll
+from a2c_tf.builders import Agent
+from a2c_tf.config import Config
+from a2c_tf.distributions import Categorical
+from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.evaluation import Evaluation
+from a2c_tf.run_dir import RunDir
+from a2c_tf.types import EnvSpec
+
+NEVER = 10**9
+
+
+class Clocks(NamedTuple):
+    """How long each episode has run, `[B]` int32."""
+
+    ticks: tf.Tensor
+
+
+class Clockwork(GraphEnvironment[Clocks]):
+    """Environment i ends every episode after `lengths[i]` steps of reward `rewards[i]` each."""
+
+    def __init__(self, lengths: list[int], rewards: list[float]) -> None:
+        self.lengths, self.rewards = tf.constant(lengths), tf.constant(rewards)
+        self.spec = EnvSpec(
+            id="Clockwork-v0",
+            backend="graph",
+            num_envs=len(lengths),
+            observation_space=gymnasium.spaces.Box(0, np.inf, (1,), np.float32),
+            action_space=gymnasium.spaces.Discrete(2),
+        )
+
+    def initial(self, noise: tf.Tensor) -> Clocks:
+        return Clocks(tf.zeros_like(self.lengths))
+
+    def transition(
+        self, game: Clocks, action: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[Clocks, tf.Tensor, tf.Tensor]:
+        ticks = game.ticks + 1
+        return Clocks(ticks), self.rewards, ticks >= self.lengths
+
+    def observe(self, game: Clocks) -> tf.Tensor:
+        return tf.cast(game.ticks, tf.float32)[:, tf.newaxis]
+
+
+def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
+    env = Clockwork(lengths, rewards)
+    advance = unroll.make_advance(env, Categorical(2), deterministic=True)
+    seed = tf.constant([0, 0])
+    state = unroll.initial_state(env, seed, seed)
+    return evaluation.evaluate(
+        env, lambda observation: tf.zeros([len(lengths), 2]), advance, state, episodes
+    )
+
+
+def test_short_episodes_do_not_crowd_out_long_ones() -> None:
+    played = evaluate([1, 10, 90], [1.0, 1.0, 1.0], episodes=6)
+    assert sorted(played.returns) == [1, 1, 10, 10, 90, 90]
+    assert played.summary()["mean"] == pytest.approx(101 / 3)  # of the first six to end: 2.5
+
+
+def test_episodes_that_do_not_divide_go_to_the_first_environments() -> None:
+    played = evaluate([2, 3, 4], [1.0, 10.0, 100.0], episodes=7)
+    assert played.returns.tolist() == [2, 2, 2, 30, 30, 400, 400]
+    assert played.lengths.tolist() == [2, 2, 2, 3, 3, 4, 4]
+
+
+def test_episodes_may_span_several_calls() -> None:
+    calls = evaluation.STEPS_PER_CALL
+    played = evaluate([2 * calls + 1, calls, calls - 1], [0.5, 1.0, 1.0], episodes=4)
+    assert played.lengths.tolist() == [2 * calls + 1] * 2 + [calls, calls - 1]
+    assert played.returns.tolist() == [calls + 0.5] * 2 + [calls, calls - 1]
+
+
+def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MAX_STEPS", 300)
+    played = evaluate([7, NEVER], [1.0, 2.0], episodes=2)
+    assert played.lengths.tolist() == [7, 300]
+    assert played.returns.tolist() == [7.0, 600.0]
+
+
+def test_the_summary_describes_the_returns() -> None:
+    played = Evaluation(np.array([1.0, 2.0, 6.0]), np.array([10, 20, 30]))
+    assert played.summary() == {
+        "episodes": 3,
+        "mean": 3.0,
+        "std": pytest.approx(np.sqrt(14 / 3)),
+        "median": 2.0,
+        "min": 1.0,
+        "max": 6.0,
+        "mean_length": 20.0,
+    }
+
+
+@pytest.mark.parametrize(("episodes", "num_envs"), [(1, 1), (100, 100), (128, 128), (1000, 128)])
+def test_quotas_stay_small(episodes: int, num_envs: int) -> None:
+    assert evaluation.num_envs_for(episodes) == num_envs
+
+
+class Trained(NamedTuple):
+    """An agent of a finished run."""
+
+    config: Config
+    agent: Agent
+
+    def play(self, episodes: int, deterministic: bool, seed: int) -> list[float]:
+        played = builders.play(self.agent, self.config, episodes, deterministic, seed)
+        return played.returns.tolist()
+
+
+@pytest.fixture(scope="module")
+def trained(finished_run: RunDir) -> Trained:
+    settings = config.load(str(finished_run.config))
+    checkpoint = checkpointing.load_newest(finished_run.checkpoints)
+    return Trained(settings, builders.load_agent(settings, checkpoint))
+
+
+def test_greedy_play_is_the_same_again_and_another_with_another_seed(trained: Trained) -> None:
+    first = trained.play(20, deterministic=True, seed=5)
+    assert trained.play(20, deterministic=True, seed=5) == first
+    assert trained.play(20, deterministic=True, seed=6) != first
+
+
+def test_sampled_play_is_another_and_the_same_again(trained: Trained) -> None:
+    sampled = trained.play(20, deterministic=False, seed=5)
+    assert trained.play(20, deterministic=False, seed=5) == sampled
+    assert trained.play(20, deterministic=True, seed=5) != sampled
+
+
+def test_playing_changes_no_weight(trained: Trained) -> None:
+    before = [weight.numpy() for weight in trained.agent.model.weights]
+    trained.play(3, deterministic=False, seed=0)
+    for old, weight in zip(before, trained.agent.model.weights, strict=True):
+        np.testing.assert_array_equal(old, weight)

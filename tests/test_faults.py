@@ -1,0 +1,176 @@
+"""What may go wrong while training: numbers that are not finite, environments, a full disk."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from a2c_tf import checkpointing, config, metrics, run_dir
+from a2c_tf.envs import registry
+from a2c_tf.run_dir import RunDir
+from a2c_tf.trainer import NonFiniteError, Trainer
+
+Command = Callable[..., Any]
+
+FAULTY = """
+import gymnasium
+import numpy as np
+
+
+class Faulty(gymnasium.Env):
+    '''Goes on for ever; its step number `at` is as `fault` says.'''
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, fault, at=30):
+        self.fault, self.at, self.steps = fault, at, 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        observation = self.np_random.uniform(-1, 1, 3).astype(np.float32)
+        reward = float(action)
+        if self.steps == self.at:
+            if self.fault == "raise":
+                raise RuntimeError("the motor is on fire\\nand smoking")
+            if self.fault == "nan observation":
+                observation[1] = np.nan
+            if self.fault in ("nan", "inf"):
+                reward = float(self.fault)
+        return observation, reward, False, False, {}
+
+
+for fault in ("nan", "inf", "nan observation", "raise"):
+    gymnasium.register(
+        f"{fault.title().replace(' ', '')}-v0",
+        lambda fault=fault, **keywords: Faulty(fault, **keywords),
+        disable_env_checker=True,
+        max_episode_steps=1000,
+    )
+"""
+SETTINGS = (
+    "env.num_envs=2",
+    "network.hidden=[8]",
+    "a2c.unroll_length=2",
+    "run.updates_per_call=1",
+    "run.log_every=1",
+    "run.save_every=1",
+    "run.total_steps=200",
+    "run.eval_episodes=2",
+)
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The module `faulty`, which registers an environment for each fault."""
+    (tmp_path / "faulty.py").write_text(FAULTY, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(gymnasium.registry)
+    yield
+    sys.modules.pop("faulty", None)
+    for name in set(gymnasium.registry) - before:
+        del gymnasium.registry[name]
+
+
+def assert_only_finite_on_disk(folder: RunDir) -> None:
+    for path in checkpointing.listed(folder.checkpoints):
+        saved = checkpointing.load(path)
+        for arrays in (saved.model, saved.optimizer):
+            assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("env_id", ["faulty:Nan-v0", "faulty:Inf-v0", "faulty:NanObservation-v0"])
+def test_a_number_that_is_not_finite_stops_before_it_reaches_weights_or_disk(
+    env_id: str, tmp_path: Path
+) -> None:
+    settings = config.load("cartpole", [*SETTINGS, f"env.id={env_id}"])
+    folder = run_dir.create(tmp_path / "run", settings)
+    trainer = Trainer(registry.make(settings.env), settings, folder, None)
+    with pytest.raises(NonFiniteError, match=r"before env step .*--resume"):
+        trainer.train(metrics.Writers(), lambda: False)
+    assert 2 * 30 - 4 <= trainer.counters.env_steps <= 2 * 30 + 4
+    assert_only_finite_on_disk(folder)
+    last = checkpointing.load_newest(folder.checkpoints)
+    assert last.counters.updates == trainer.counters.updates - 1
+    for weight in trainer.agent.model.weights:
+        np.testing.assert_array_equal(weight, last.model[weight.path])
+
+
+@pytest.mark.usefixtures("faulty")
+def test_train_tells_of_it_with_exit_code_4(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "run"
+    outcome = command(
+        "a2c_tf.train", "cartpole", *SETTINGS, "env.id=faulty:Nan-v0", "--run-dir", path
+    )
+    assert outcome.code == 4
+    line = outcome.err.splitlines()[-1]
+    assert line.startswith("error: ") and " became nan before env step " in line
+    folder = RunDir(path)
+    assert_only_finite_on_disk(folder)
+    assert len(run_dir.read_metrics(folder.metrics)) >= 10
+    assert not folder.export.exists() and not folder.evaluation.exists()
+
+
+@pytest.mark.usefixtures("faulty")
+def test_an_environment_that_raises_is_told_in_one_line(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "run"
+    arguments = ("cartpole", *SETTINGS, "env.id=faulty:Raise-v0", "--run-dir", path)
+    outcome = command("a2c_tf.train", *arguments)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1] == (
+        "error: environment faulty:Raise-v0 raised RuntimeError: the motor is on fire"
+    )
+    assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
+
+
+def test_a_learning_rate_too_large_never_leaves_weights_that_are_not_finite(
+    tmp_path: Path, train: Callable[..., Trainer]
+) -> None:
+    large = ("run.compile=mixed", "optimizer.learning_rate=1e6")
+    with contextlib.suppress(NonFiniteError):
+        train(config.load("cartpole", [*SETTINGS, *large]), tmp_path)
+    assert checkpointing.listed(tmp_path / "checkpoints")
+    assert_only_finite_on_disk(RunDir(tmp_path))
+
+
+def test_weights_that_overflow_in_the_very_last_update_are_not_saved(
+    tmp_path: Path, command: Command
+) -> None:
+    path = tmp_path / "run"
+    overflowing = ("optimizer.learning_rate=3e38", "a2c.max_grad_norm=1e9", "a2c.value_coef=1e6")
+    settings = ("cartpole", *SETTINGS, "run.compile=mixed", *overflowing, "run.total_steps=1")
+    outcome = command("a2c_tf.train", *settings, "--run-dir", path)
+    assert outcome.code == 4
+    assert "became inf before env step" in outcome.err.splitlines()[-1]
+    assert not list((path / "checkpoints").iterdir())
+
+
+def test_a_disk_that_fills_up_is_told_in_one_line_and_costs_no_checkpoint(
+    tmp_path: Path, process: Command
+) -> None:
+    def let_no_file_grow_past_10_kb() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    path = tmp_path / "run"
+    outcome = process(
+        "a2c_tf.train",
+        *("cartpole", "run.compile=mixed", "run.total_steps=2000", "--run-dir", path),
+        preexec_fn=let_no_file_grow_past_10_kb,
+    )
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1].startswith(f"error: run folder {path}: File too large")
+    assert "Traceback" not in outcome.err
+    assert not list((path / "checkpoints").iterdir())

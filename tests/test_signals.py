@@ -1,0 +1,135 @@
+"""Signals: a run that is told to stop saves, says how to go on, and goes on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from a2c_tf import checkpointing, config, run_dir, startup
+from a2c_tf.run_dir import RunDir
+
+Command = Callable[..., Any]
+
+ROOT = Path(config.__file__).parents[1]
+SECONDS = 120  # a bound against hanging, not a measurement
+LASTING = (
+    "cartpole",
+    "env.num_envs=1",
+    "a2c.unroll_length=1",
+    "network.hidden=[8]",
+    "run.compile=mixed",
+    "run.updates_per_call=1",
+    "run.log_every=100",
+    "run.total_steps=1e9",
+    "run.eval_episodes=2",
+)
+
+
+def python(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class Stopped(NamedTuple):
+    """A run that a signal stopped."""
+
+    folder: RunDir
+    code: int
+    out: str
+    err: str
+
+    @property
+    def saved(self) -> Path:
+        """Its only checkpoint."""
+        (path,) = checkpointing.listed(self.folder.checkpoints)
+        return path
+
+
+def stop_while_training(path: Path, number: signal.Signals) -> Stopped:
+    """Starts a run without end and sends it a signal after its first row."""
+    folder = RunDir(path)
+    process = python("-m", "a2c_tf.train", *LASTING, "--run-dir", path)
+    deadline = time.monotonic() + SECONDS
+    try:
+        while not run_dir.read_metrics(folder.metrics):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "no row was written"
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+    return Stopped(folder, process.returncode, out, err)
+
+
+def test_sigterm_saves_and_asks_to_be_started_again(tmp_path: Path) -> None:
+    stopped = stop_while_training(tmp_path / "run", signal.SIGTERM)
+    assert stopped.code == 75
+    assert f"saved {stopped.saved}; go on with " in stopped.out
+    assert "Traceback" not in stopped.err
+    assert checkpointing.load(stopped.saved).counters.env_steps >= 100
+
+
+def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
+    stopped = stop_while_training(tmp_path / "run", signal.SIGINT)
+    assert stopped.code == 130
+    assert "Traceback" not in stopped.err
+    steps = checkpointing.load(stopped.saved).counters.env_steps
+    said, resume = stopped.out.splitlines()[-1].split("; go on with ")
+    assert said == f"saved {stopped.saved}"
+
+    interpreter, *arguments = shlex.split(resume)
+    assert interpreter == "python"
+    process = python(*arguments, f"run.total_steps={steps + 200}")
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert f"resuming at step {steps:,} of {steps + 200:,}" in out
+    assert stopped.folder.evaluation.is_file()
+    assert (stopped.folder.export / "policy.onnx").is_file()
+    newest = checkpointing.load_newest(stopped.folder.checkpoints)
+    assert newest.counters.env_steps == steps + 200
+
+
+def test_a_signal_before_the_first_update_saves_the_start(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "import_tensorflow", lambda: signal.raise_signal(signal.SIGTERM))
+    outcome = command("a2c_tf.train", "cartpole", "--run-dir", tmp_path / "run")
+    assert (outcome.code, outcome.err) == (75, "")
+    assert f"saved {tmp_path / 'run' / 'checkpoints' / 'ckpt-0'}; go on with " in outcome.out
+
+
+TWICE = """
+import signal
+from a2c_tf.train import Interrupt
+
+interrupt = Interrupt()
+assert not interrupt()
+signal.raise_signal(signal.SIG{name})
+assert interrupt()
+print("saving", flush=True)
+signal.raise_signal(signal.SIG{name})
+print("never reached", flush=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_a_second_signal_ends_at_once(name: str) -> None:
+    process = python("-c", TWICE.format(name=name))
+    out, _ = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (-signal.Signals[f"SIG{name}"], "saving\n")
