@@ -13,8 +13,9 @@ from a2c_tf.config import Config, ConfigError
 from a2c_tf.distributions import Distribution
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.learner import Learner
+from a2c_tf.learner import Learner, Schedules
 from a2c_tf.losses import LossWeights
+from a2c_tf.schedules import make_schedule
 from a2c_tf.types import EnvSpec
 from a2c_tf.unroll import initial_state, make_advance
 
@@ -82,7 +83,7 @@ def make_training(
         optimizers.make_optimizer(config.optimizer),
         agent.distribution,
         loss_weights(config),
-        optimizers.make_schedule(config.optimizer, config.run.total_steps),
+        make_schedules(config),
         config.a2c.max_grad_norm,
         accelerate=mode.accelerate_learner,
     )
@@ -96,7 +97,28 @@ def make_training(
 def loss_weights(config: Config) -> LossWeights:
     """The scalars of the loss."""
     a2c = config.a2c
-    return LossWeights(a2c.gamma, a2c.gae_lambda, a2c.value_coef, a2c.entropy_coef)
+    lambdas = {"td": 0.0, "n_step": 1.0, "monte_carlo": 1.0, "gae": a2c.gae_lambda}
+    return LossWeights(
+        gamma=a2c.gamma,
+        lambda_=lambdas[a2c.advantage],
+        value_coef=a2c.value_coef,
+        entropy_coef=a2c.entropy_coef,
+        bootstrap_truncated=a2c.advantage != "monte_carlo",
+        normalize_advantage=a2c.normalize_advantage,
+    )
+
+
+def make_schedules(config: Config) -> Schedules:
+    """Learning rate and entropy coefficient by environment steps."""
+    a2c, optimizer, total = config.a2c, config.optimizer, config.run.total_steps
+    return Schedules(
+        learning_rate=make_schedule(
+            optimizer.learning_rate, optimizer.schedule, optimizer.milestones, total
+        ),
+        entropy_coef=make_schedule(
+            a2c.entropy_coef, a2c.entropy_schedule, a2c.entropy_milestones, total
+        ),
+    )
 
 
 def play(

@@ -32,6 +32,16 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Widths = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
+def _tuples(value: Any) -> Any:
+    """YAML has lists only."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+Schedule = Literal["constant", "linear", "cosine", "piecewise"]
+Milestone = tuple[NonNegative, Annotated[float, Field(ge=0)]]
+Milestones = Annotated[tuple[Milestone, ...], BeforeValidator(_tuples)]
+
+
 class Section(pydantic.BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -59,29 +69,58 @@ class NetworkConfig(Section):
     activation: Literal["relu", "tanh", "silu"] = "relu"
 
 
+def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:
+    """Only a piecewise schedule has milestones, and their steps ascend."""
+    steps = [step for step, _ in milestones]
+    if (shape == "piecewise") != bool(milestones):
+        raise ValueError("milestones go with a piecewise schedule, and only with it")
+    if steps != sorted(set(steps)):
+        raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+
+
 class A2CConfig(Section):
     unroll_length: Positive = 5
     """T, steps of each environment before an update."""
     gamma: Fraction = 0.99
     """γ, discount a step."""
+    advantage: Literal["gae", "n_step", "td", "monte_carlo"] = "gae"
+    """td: one step; n_step: to the end of the unroll; gae: in between, by gae_lambda;
+    monte_carlo: to the end of the episode, bootstrapped only where the unroll cuts it."""
     gae_lambda: Fraction = 1.0
-    """λ; 1 is the n-step return, 0 the one-step TD error."""
+    """λ of gae; 1 is n_step, 0 is td."""
+    normalize_advantage: bool = False
+    """the policy term takes (A - mean) / std of the batch for A."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.01
+    entropy_schedule: Schedule = "constant"
+    entropy_milestones: Milestones = ()
+    """of a piecewise schedule, as optimizer.milestones."""
     value_coef: Annotated[float, Field(ge=0)] = 0.5
     max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
     """the gradient's global norm is clipped to this."""
 
+    @pydantic.model_validator(mode="after")
+    def _milestones_fit(self) -> A2CConfig:
+        _check_milestones(self.entropy_schedule, self.entropy_milestones)
+        return self
+
 
 class OptimizerConfig(Section):
-    name: Literal["rmsprop_tf1"] = "rmsprop_tf1"
-    """RMSprop as TensorFlow 1 defined it."""
+    name: Literal["rmsprop_tf1", "rmsprop", "adam"] = "rmsprop_tf1"
+    """rmsprop_tf1: as TensorFlow 1 defined it; rmsprop and adam: as Keras does."""
     learning_rate: Annotated[float, Field(gt=0)] = 7e-4
-    schedule: Literal["constant", "linear"] = "linear"
-    """linear falls to 0 at run.total_steps."""
+    schedule: Schedule = "linear"
+    """linear and cosine fall to 0 at run.total_steps; piecewise: see milestones."""
+    milestones: Milestones = ()
+    """[[step, factor], ...]: from that environment step on, so many times the learning rate."""
     rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """decay of the mean square."""
+    """decay of the mean square of either rmsprop."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-5
-    """inside the root."""
+    """inside the root of either rmsprop, beside that of adam."""
+
+    @pydantic.model_validator(mode="after")
+    def _milestones_fit(self) -> OptimizerConfig:
+        _check_milestones(self.schedule, self.milestones)
+        return self
 
 
 class RunConfig(Section):

@@ -12,14 +12,18 @@ from a2c_tf.types import Metrics, Trajectory
 
 
 class LossWeights(NamedTuple):
-    """The scalars of the loss."""
+    """The scalars of the loss, and how it estimates advantages."""
 
     gamma: float
     """γ, discount a step."""
-    gae_lambda: float
-    """λ of the λ-returns."""
+    lambda_: float
+    """λ of the λ-returns: 1 for n-step returns and Monte Carlo, 0 for one-step TD errors."""
     value_coef: float
-    entropy_coef: float
+    entropy_coef: float | tf.Tensor
+    bootstrap_truncated: bool = True
+    """whether a truncated episode's return goes on with the value of its last observation."""
+    normalize_advantage: bool = False
+    """whether the policy term takes (A - mean) / std of the batch for A."""
 
 
 def a2c_loss(
@@ -50,7 +54,10 @@ def a2c_loss(
     returns = _targets(value, bootstrap_value, trajectory, weights)  # [T, B]
     error = returns - value
     log_prob = distribution.log_prob(parameters, trajectory.action)
-    policy_loss = _mean(-tf.stop_gradient(error) * log_prob, trajectory.mask)
+    advantage = tf.stop_gradient(error)
+    if weights.normalize_advantage:
+        advantage = _normalized(advantage, trajectory.mask)
+    policy_loss = _mean(-advantage * log_prob, trajectory.mask)
     value_loss = _mean(tf.square(error), trajectory.mask)
     entropy = _mean(distribution.entropy(parameters), trajectory.mask)
     loss = policy_loss + weights.value_coef * value_loss - weights.entropy_coef * entropy
@@ -70,17 +77,22 @@ def _targets(
     At an episode's end λ is 0, so the return bootstraps from the true last observation, which
     the next row holds, and nothing of the next episode enters.
     """
-    mask = trajectory.mask
-    next_value = tf.concat([value[1:], bootstrap_value[tf.newaxis]], axis=0)
-    next_mask = tf.concat([mask[1:], tf.ones_like(mask[:1])], axis=0)  # at T both say v_T
+    goes_on = tf.cast(~trajectory.last, value.dtype)
+    discount = trajectory.discount if weights.bootstrap_truncated else goes_on
     return tf.stop_gradient(
         lambda_returns(
             r_t=trajectory.reward,
-            discount_t=weights.gamma * trajectory.discount,
-            v_t=next_value,
-            lambda_t=weights.gae_lambda * next_mask,
+            discount_t=weights.gamma * discount,
+            v_t=tf.concat([value[1:], bootstrap_value[tf.newaxis]], axis=0),
+            lambda_t=weights.lambda_ * goes_on,
         )
     )
+
+
+def _normalized(advantage: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean 0 and standard deviation 1 over the rows with mask 1."""
+    centred = advantage - _mean(advantage, mask)
+    return centred / (tf.sqrt(_mean(tf.square(centred), mask)) + 1e-8)
 
 
 def _mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

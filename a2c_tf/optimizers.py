@@ -1,15 +1,10 @@
-"""RMSprop as TensorFlow 1 defined it, and learning-rate schedules in environment steps."""
+"""RMSprop as TensorFlow 1 defined it, beside the optimizers that Keras has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
-import tensorflow as tf
 
 from a2c_tf.config import OptimizerConfig
-
-Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
 class RMSpropTF1(keras.optimizers.RMSprop):
@@ -34,19 +29,8 @@ class RMSpropTF1(keras.optimizers.RMSprop):
 def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """The optimizer that `config` names, with its learning rate as a variable."""
     # named, since Keras numbers what has no name and checkpoints go by it
-    return RMSpropTF1(
-        config.learning_rate, rho=config.rho, epsilon=config.epsilon, name=config.name
-    )
-
-
-def make_schedule(config: OptimizerConfig, total_steps: int) -> Schedule:
-    """The learning rate as a function of the environment steps taken, a scalar tensor."""
-
-    def constant(env_steps: tf.Tensor) -> tf.Tensor:
-        return tf.constant(config.learning_rate, tf.float32)
-
-    def linear(env_steps: tf.Tensor) -> tf.Tensor:
-        progress = tf.cast(env_steps, tf.float32) / float(total_steps)
-        return config.learning_rate * tf.maximum(1.0 - progress, 0.0)
-
-    return {"constant": constant, "linear": linear}[config.schedule]
+    settings = {"epsilon": config.epsilon, "name": config.name}
+    if config.name == "adam":
+        return keras.optimizers.Adam(config.learning_rate, **settings)
+    family = RMSpropTF1 if config.name == "rmsprop_tf1" else keras.optimizers.RMSprop
+    return family(config.learning_rate, rho=config.rho, **settings)

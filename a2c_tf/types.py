@@ -66,6 +66,8 @@ class Trajectory(NamedTuple):
     """`[T, B]` float32: 0 where o_{t+1} is terminal, else 1."""
     mask: tf.Tensor
     """`[T, B]` float32: 0 where the action was spent on an autoreset."""
+    last: tf.Tensor
+    """`[T, B]` bool: the episode ended at o_{t+1}, terminated or truncated."""
 
 
 class UnrollState(NamedTuple):

@@ -89,6 +89,7 @@ def unroll(
         reward=tf.stack([step.time_step.reward for step in steps]),
         discount=tf.stack([step.time_step.discount for step in steps]),
         mask=tf.stack([step.mask for step in steps]),
+        last=tf.stack([step.time_step.last for step in steps]),
     )
     statistics = tf.nest.map_structure(lambda *x: tf.add_n(x), *[s.statistics for s in steps])
     return state, trajectory, statistics

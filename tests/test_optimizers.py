@@ -1,4 +1,4 @@
-"""RMSpropTF1 against the formula of TensorFlow 1, and the schedules."""
+"""RMSpropTF1 against the formula of TensorFlow 1, and the others against theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from a2c_tf.config import OptimizerConfig
-from a2c_tf.optimizers import RMSpropTF1, make_optimizer, make_schedule
+from a2c_tf.optimizers import RMSpropTF1, make_optimizer
 
 LEARNING_RATE, RHO, EPSILON = 7e-4, 0.99, 1e-5
 SHAPES = [(3, 4), (4,)]
@@ -85,18 +85,36 @@ def test_building_again_keeps_the_slots():
         np.testing.assert_array_equal(before, after.numpy())
 
 
-@pytest.mark.parametrize(
-    ("schedule", "steps", "expected"),
-    [
-        ("constant", 0, 0.1),
-        ("constant", 2000, 0.1),
-        ("linear", 0, 0.1),
-        ("linear", 250, 0.075),
-        ("linear", 1000, 0.0),
-        ("linear", 1001, 0.0),
-    ],
-)
-def test_schedules(schedule, steps, expected, variant):
-    config = OptimizerConfig(learning_rate=0.1, schedule=schedule)
-    function = variant(make_schedule(config, total_steps=1000))
-    np.testing.assert_allclose(function(tf.constant(steps, tf.int64)), expected, atol=1e-9)
+def slow_rmsprop_keras(weights: list[np.ndarray]) -> list[np.ndarray]:
+    """Ten steps, in float64: the mean square starts at zero."""
+    mean_squares = [np.zeros_like(weight) for weight in weights]
+    for gradients in gradients_of_ten_steps():
+        for i, gradient in enumerate(gradients):
+            mean_squares[i] = RHO * mean_squares[i] + (1 - RHO) * gradient**2
+            weights[i] = weights[i] - LEARNING_RATE * gradient / np.sqrt(mean_squares[i] + EPSILON)
+    return weights
+
+
+def slow_adam(weights: list[np.ndarray]) -> list[np.ndarray]:
+    """Ten steps, in float64, of algorithm 1 of Kingma and Ba (2015) in its ε̂ form of section 2."""
+    first, second = ([np.zeros_like(weight) for weight in weights] for _ in range(2))
+    for t, gradients in enumerate(gradients_of_ten_steps(), start=1):
+        rate = LEARNING_RATE * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        for i, gradient in enumerate(gradients):
+            first[i] = 0.9 * first[i] + 0.1 * gradient
+            second[i] = 0.999 * second[i] + 0.001 * gradient**2
+            weights[i] = weights[i] - rate * first[i] / (np.sqrt(second[i]) + EPSILON)
+    return weights
+
+
+@pytest.mark.parametrize(("name", "slow"), [("rmsprop", slow_rmsprop_keras), ("adam", slow_adam)])
+def test_the_optimizers_of_keras_are_set_up_as_their_formulas_say(name, slow, variant):
+    start = [np.random.default_rng(1).normal(size=shape) for shape in SHAPES]
+    variables = [keras.Variable(weight.astype(np.float32)) for weight in start]
+    optimizer = make_optimizer(OptimizerConfig(name=name))
+    optimizer.build(variables)
+    apply = variant(lambda gradients: optimizer.apply(gradients))
+    for gradients in gradients_of_ten_steps():
+        apply([tf.constant(gradient, tf.float32) for gradient in gradients])
+    for variable, expected in zip(variables, slow(start), strict=True):
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5, atol=1e-6)

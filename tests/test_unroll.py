@@ -78,7 +78,9 @@ def test_the_trajectory_is_exact(scripted):
     np.testing.assert_array_equal(trajectory.reward, SCRIPT.reward[1:])
     np.testing.assert_array_equal(trajectory.discount, SCRIPT.discount[1:])
     np.testing.assert_array_equal(trajectory.mask, 1.0 - SCRIPT.last[:-1])
-    assert [x.dtype for x in trajectory] == [tf.float32, tf.int32, *[tf.float32] * 3]
+    np.testing.assert_array_equal(trajectory.last, SCRIPT.last[1:])
+    dtypes = [tf.float32, tf.int32, tf.float32, tf.float32, tf.float32, tf.bool]
+    assert [x.dtype for x in trajectory] == dtypes
 
 
 def test_the_statistics_are_those_of_the_episodes_that_ended(scripted):
