@@ -121,18 +121,18 @@ def make_schedules(config: Config) -> Schedules:
     )
 
 
-def play(
-    agent: Agent, config: Config, episodes: int, deterministic: bool, seed: int
-) -> evaluation.Evaluation:
-    """Plays episodes with the agent as it is, on environments made for it."""
-    num_envs = evaluation.num_envs_for(episodes)
-    env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
-    advance = make_advance(env, agent.distribution, deterministic)
-    if env.spec.backend == "graph":
-        advance = train_step.xla(advance)
-    seeds = make_seeds(seed, 1)
-    state = initial_state(env, seeds.env, seeds.action)
-    try:
-        return evaluation.evaluate(env, agent.policy, advance, state, episodes)
-    finally:
-        env.close()
+class Player:
+    """Evaluates an agent as it is at the time, on environments of its own; compiles once."""
+
+    def __init__(self, agent: Agent, config: Config, episodes: int, deterministic: bool) -> None:
+        num_envs = evaluation.num_envs_for(episodes)
+        self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
+        advance = make_advance(self._env, agent.distribution, deterministic)
+        if self._env.spec.backend == "graph":
+            advance = train_step.xla(advance)
+        self._evaluator = evaluation.Evaluator(self._env, agent.policy, advance, episodes)
+
+    def play(self, seed: int) -> evaluation.Evaluation:
+        """Plays the episodes that follow from `seed`."""
+        seeds = make_seeds(seed, 1)
+        return self._evaluator.evaluate(initial_state(self._env, seeds.env, seeds.action))

@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from a2c_tf.command_line import NO_CHECKPOINT, CommandError
+
 SCHEMA = 1
-MANIFEST = "manifest.json"
+MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"
 NAME = re.compile(r"ckpt-(\d+)")
 
 Arrays = Mapping[str, np.ndarray]
@@ -28,8 +30,10 @@ Arrays = Mapping[str, np.ndarray]
 log = logging.getLogger(__name__)
 
 
-class CheckpointError(Exception):
-    """No checkpoint that could be used; its text is one line for the user."""
+class CheckpointError(CommandError):
+    """No checkpoint that could be used."""
+
+    exit_code = NO_CHECKPOINT
 
 
 class DamagedError(CheckpointError):
@@ -94,9 +98,13 @@ def load(path: Path) -> Checkpoint:
             )
         for file, expected in manifest["sha256"].items():
             _verify(path / file, expected)
-        model, optimizer, unroll = (_read_arrays(path / file) for file in manifest["sha256"])
-        counters = Counters(**manifest["counters"])
-        return Checkpoint(counters, model, optimizer, unroll, manifest["best_return"])
+        return Checkpoint(
+            counters=Counters(**manifest["counters"]),
+            model=_read_arrays(path / MODEL),
+            optimizer=_read_arrays(path / OPTIMIZER),
+            unroll=_read_arrays(path / UNROLL),
+            best_return=manifest["best_return"],
+        )
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DamagedError(f"checkpoint {path}: damaged ({error})") from None
 
@@ -203,9 +211,9 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
 def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
     return {
-        "model.npz": checkpoint.model,
-        "optimizer.npz": checkpoint.optimizer,
-        "unroll.npz": checkpoint.unroll,
+        MODEL: checkpoint.model,
+        OPTIMIZER: checkpoint.optimizer,
+        UNROLL: checkpoint.unroll,
     }
 
 

@@ -16,17 +16,24 @@ SAVED_AFTER_SIGNAL = 75
 INTERRUPTED = 130
 
 
+class CommandError(Exception):
+    """What ends a command with one line for the user; its text is that line."""
+
+    exit_code = RUN_ERROR
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that answers a mistake with one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(fail(f"{message}; see {self.prog} --help", BAD_CONFIG))
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        self.exit(BAD_CONFIG)
 
 
-def fail(error: object, code: int) -> int:
-    """Prints what went wrong as one line, and gives the code back."""
+def fail(error: CommandError) -> int:
+    """Prints the error as one line, and gives its exit code back."""
     print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
-    return code
+    return error.exit_code
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -13,11 +13,15 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from a2c_tf.command_line import BAD_CONFIG, CommandError
+
 PACKAGE_DIR = Path(__file__).resolve().parent
 
 
-class ConfigError(ValueError):
-    """A setting that cannot be; its text is one line for the user."""
+class ConfigError(CommandError):
+    """A setting that cannot be."""
+
+    exit_code = BAD_CONFIG
 
 
 def _integral(value: Any) -> Any:

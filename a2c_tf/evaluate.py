@@ -7,9 +7,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from a2c_tf import command_line, run_dir, startup
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.command_line import CommandError
+from a2c_tf.config import Config
 from a2c_tf.run_dir import RunDir
 
 
@@ -17,10 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        folder, config = run_dir.open_existing(arguments.run_dir)
-        return _evaluate(folder, config, arguments)
-    except ConfigError as error:
-        return command_line.fail(error, command_line.BAD_CONFIG)
+        evaluation = _evaluate(*run_dir.open_existing(arguments.run_dir), arguments)
+    except CommandError as error:
+        return command_line.fail(error)
+    print(json.dumps(evaluation, indent=2))
+    return command_line.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,26 +42,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> int:
+def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> dict[str, Any]:
     startup.import_tensorflow()
     from a2c_tf import builders, checkpointing
+    from a2c_tf.envs.host import failures_named
 
-    try:
-        checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
-        agent = builders.load_agent(config, checkpoint)
-    except checkpointing.CheckpointError as error:
-        return command_line.fail(error, command_line.NO_CHECKPOINT)
+    checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
-    result = builders.play(agent, config, arguments.episodes, deterministic, arguments.seed)
-    evaluation = {
+    with failures_named(config.env.id):
+        agent = builders.load_agent(config, checkpoint)
+        player = builders.Player(agent, config, arguments.episodes, deterministic)
+        result = player.play(arguments.seed)
+    return {
         **result.summary(),
         "environment": config.env.id,
         "deterministic": deterministic,
         "seed": arguments.seed,
         "env_steps": checkpoint.counters.env_steps,
     }
-    print(json.dumps(evaluation, indent=2))
-    return command_line.DONE
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -56,26 +55,32 @@ def num_envs_for(episodes: int) -> int:
     return min(episodes, MAX_ENVS)
 
 
-def evaluate(
-    env: Environment, policy: Policy, advance: Advance, state: UnrollState, episodes: int
-) -> Evaluation:
-    """Plays `episodes` episodes, spread evenly over the environments of `env`.
+class Evaluator:
+    """Plays episodes, spread evenly over the environments; compiles once.
 
     Args:
       env: as many environments as `num_envs_for(episodes)` says.
       policy: observation -> parameters of the action distribution.
       advance: greedy or sampling, as the evaluation is to be.
-      state: every environment at its first step.
       episodes: how many in all.
     """
-    play = _make_play(policy, advance)
-    tally = _Tally(env.spec.num_envs, episodes)
-    for steps in itertools.count(STEPS_PER_CALL, STEPS_PER_CALL):
-        state, ends = play(state)
-        tally.add(Ends(*(leaf.numpy() for leaf in ends)), out_of_time=steps >= MAX_STEPS)
-        if tally.complete:
-            return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths))
-    raise AssertionError("unreachable: the loop above ends by returning")
+
+    def __init__(self, env: Environment, policy: Policy, advance: Advance, episodes: int) -> None:
+        self._num_envs, self._episodes = env.spec.num_envs, episodes
+        self._play = _make_play(policy, advance)
+
+    def evaluate(self, state: UnrollState) -> Evaluation:
+        """The episodes from `state`, every environment at its first step.
+
+        After MAX_STEPS the episodes under way count as they are, and no further ones are played.
+        """
+        tally = _Tally(self._num_envs, self._episodes)
+        steps = 0
+        while not tally.complete and steps < MAX_STEPS:
+            state, ends = self._play(state)
+            steps += STEPS_PER_CALL
+            tally.add(Ends(*(leaf.numpy() for leaf in ends)), out_of_time=steps >= MAX_STEPS)
+        return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths))
 
 
 class _Tally:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from a2c_tf import command_line, run_dir
+from a2c_tf.command_line import CommandError
 from a2c_tf.config import ConfigError
 from a2c_tf.run_dir import RunDir
 
@@ -74,6 +75,14 @@ def _draw(axes: Axes, curves: list[np.ndarray]) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
+def _plot(paths: Sequence[Path], out: Path) -> None:
+    runs = [run_dir.open_existing(path)[0] for path in paths]
+    try:
+        save_curves(runs, out)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--out {out}: {error}") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = command_line.Parser(
@@ -83,12 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
     arguments = parser.parse_args(argv)
     try:
-        runs = [run_dir.open_existing(path)[0] for path in arguments.run_dirs]
-        save_curves(runs, arguments.out)
-    except ConfigError as error:
-        return command_line.fail(error, command_line.BAD_CONFIG)
-    except (OSError, ValueError) as error:
-        return command_line.fail(f"--out {arguments.out}: {error}", command_line.BAD_CONFIG)
+        _plot(arguments.run_dirs, arguments.out)
+    except CommandError as error:
+        return command_line.fail(error)
     print(arguments.out)
     return command_line.DONE
 

@@ -2,68 +2,48 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import tensorflow as tf
-
-from a2c_tf import checkpointing, command_line, metrics, plot, run_dir
-from a2c_tf.checkpointing import CheckpointError
+from a2c_tf import checkpointing, metrics, plot, run_dir
+from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
+from a2c_tf.envs.host import failures_named
 from a2c_tf.run_dir import RunDir
-from a2c_tf.trainer import NonFiniteError, Trainer
+from a2c_tf.trainer import Trainer
 from export import exporting
 from export.manifest import Source
-from export.parity import ParityError
 
 
-def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool]) -> int:
-    """Runs `config` in the folder `path` and returns the exit code.
+def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool]) -> None:
+    """Runs `config` in the folder `path`.
 
     Raises:
-      ConfigError: before anything is written, for settings that do not go together.
+      CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
     folder = RunDir(path)
-    try:
-        checkpoint = checkpointing.load_newest(folder.checkpoints) if resume else None
+    checkpoint = checkpointing.load_newest(folder.checkpoints) if resume else None
+    with failures_named(config.env.id):
         trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
         if resume:
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config)
         _announce(trainer, config, folder)
-        _train(trainer, config, folder, interrupted)
-        if interrupted():
-            print(f"saved {_newest(folder)}; go on with {_resume_command(folder)}")
-            return command_line.DONE
-        _finish(trainer, config, folder, started)
-        return command_line.DONE
-    except CheckpointError as error:
-        return command_line.fail(error, command_line.NO_CHECKPOINT)
-    except NonFiniteError as error:
-        return command_line.fail(error, command_line.NON_FINITE)
-    except ParityError as error:
-        return command_line.fail(error, command_line.RUN_ERROR)
-    except tf.errors.OpError as error:
-        return command_line.fail(
-            f"environment {config.env.id} raised {_reason(error)}", command_line.RUN_ERROR
-        )
-    except OSError as error:
-        return command_line.fail(
-            f"run folder {path}: {error.strerror or error}; "
-            f"once that is mended, go on with {_resume_command(folder)}",
-            command_line.RUN_ERROR,
-        )
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """The line `SomeError: text` in the pages that TensorFlow makes of an error of Python."""
-    lines = str(error.message).strip().splitlines()
-    return next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
+        try:
+            _train(trainer, config, folder, interrupted)
+            if interrupted():
+                print(f"saved {_newest(folder)}; go on with {_resume_command(folder)}")
+            else:
+                _finish(trainer, config, folder, started)
+        except OSError as error:
+            raise CommandError(
+                f"run folder {path}: {error.strerror or error}; "
+                f"once that is mended, go on with {_resume_command(folder)}"
+            ) from None
 
 
 def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:

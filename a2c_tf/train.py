@@ -11,6 +11,7 @@ from types import FrameType
 
 from a2c_tf import command_line, run_dir, startup
 from a2c_tf import config as configs
+from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config, ConfigError
 
 DEFAULT_CONFIG = "minatar_breakout"
@@ -28,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(configs.to_yaml(config), end="")
             return command_line.DONE
         return _run(config, arguments)
-    except ConfigError as error:
-        return command_line.fail(error, command_line.BAD_CONFIG)
+    except CommandError as error:
+        return command_line.fail(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,8 +85,8 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
     startup.import_tensorflow()
     from a2c_tf import session
 
-    code = session.run(config, path, arguments.resume, interrupt)
-    return code or interrupt.exit_code
+    session.run(config, path, arguments.resume, interrupt)
+    return interrupt.exit_code
 
 
 class Interrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from a2c_tf import builders, checkpointing, metrics
 from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
+from a2c_tf.command_line import NON_FINITE, CommandError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation
@@ -19,8 +21,10 @@ from a2c_tf.types import EpisodeStatistics
 from a2c_tf.unroll import initial_state
 
 
-class NonFiniteError(ArithmeticError):
+class NonFiniteError(CommandError):
     """Numbers that are not finite; the weights were left as they were before."""
+
+    exit_code = NON_FINITE
 
 
 class Trainer:
@@ -42,6 +46,7 @@ class Trainer:
         self._learner, self._train_step = builders.make_training(env, self.agent, config)
         self._exact = env.spec.backend == "graph"
         self._best_return: float | None = None
+        self._saved_at: int | None = None
         self.compiled: Counters | None = None  # after the first call, which compiles
         self.counters = Counters()
         # a statistical resume starts new episodes, which must not repeat those of the first start
@@ -76,17 +81,23 @@ class Trainer:
     def evaluate(self) -> Evaluation:
         """Plays the configured evaluation; the best agent so far is kept as `best`."""
         run = self._config.run
-        result = builders.play(
-            self.agent, self._config, run.eval_episodes, run.eval_deterministic, run.seed
-        )
+        result = self._player.play(run.seed)
         mean = float(result.returns.mean())
         if self._best_return is None or mean > self._best_return:
             self._best_return = mean
             checkpointing.save(self._run_dir.checkpoints, self._checkpoint(), "best")
         return result
 
+    @functools.cached_property
+    def _player(self) -> builders.Player:
+        run = self._config.run
+        return builders.Player(self.agent, self._config, run.eval_episodes, run.eval_deterministic)
+
     def save(self) -> None:
         """Writes a checkpoint and deletes the oldest."""
+        if self.counters.env_steps == self._saved_at:
+            return
+        self._saved_at = self.counters.env_steps
         checkpointing.save(self._run_dir.checkpoints, self._checkpoint())
         checkpointing.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
 

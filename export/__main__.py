@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a2c_tf import command_line, run_dir, startup
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.command_line import CommandError
+from a2c_tf.config import Config
 from a2c_tf.run_dir import RunDir
 
 
@@ -16,10 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        folder, config = run_dir.open_existing(arguments.run_dir)
-        return _export(folder, config, arguments)
-    except ConfigError as error:
-        return command_line.fail(error, command_line.BAD_CONFIG)
+        _export(*run_dir.open_existing(arguments.run_dir), arguments)
+    except CommandError as error:
+        return command_line.fail(error)
+    return command_line.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,26 +37,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> int:
+def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     startup.import_tensorflow()
     from a2c_tf import builders, checkpointing
-    from export import exporting, manifest, parity
+    from a2c_tf.envs.host import failures_named
+    from export import exporting, manifest
 
+    checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
+    evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
     out = arguments.out or folder.export
-    try:
-        checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
+    with failures_named(config.env.id):
         agent = builders.load_agent(config, checkpoint)
-        evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
         checked = exporting.export_agent(source, out, arguments.format)
-    except checkpointing.CheckpointError as error:
-        return command_line.fail(error, command_line.NO_CHECKPOINT)
-    except parity.ParityError as error:
-        return command_line.fail(error, command_line.RUN_ERROR)
     worst = max(checked.max_difference.values())
     print(f"parity    {checked.observations:,} observations, largest difference {worst:.1e}")
     print(f"policy    {out}\nserve it  python -m serving {out}")
-    return command_line.DONE
 
 
 if __name__ == "__main__":

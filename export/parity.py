@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from a2c_tf.builders import Agent, make_seeds
+from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.unroll import initial_state, make_advance, unroll
@@ -23,7 +24,7 @@ REAL_ENVS, REAL_STEPS = 32, 31
 RANDOM_OBSERVATIONS = 256
 
 
-class ParityError(Exception):
+class ParityError(CommandError):
     """The exported files do not act as the agent; nothing was published."""
 
 
@@ -77,7 +78,6 @@ def collect_observations(agent: Agent, config: Config) -> Observations:
     state = initial_state(env, seeds.env, seeds.action)
     advance = make_advance(env, agent.distribution)
     _, trajectory, _ = unroll(advance, agent.policy, state, REAL_STEPS)
-    env.close()
     real = trajectory.observation.numpy()
     return Observations(real.reshape(-1, *real.shape[2:]), _invented(agent.spec.observation_space))
 

@@ -58,9 +58,11 @@ def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluat
     advance = unroll.make_advance(env, Categorical(2), deterministic=True)
     seed = tf.constant([0, 0])
     state = unroll.initial_state(env, seed, seed)
-    return evaluation.evaluate(
-        env, lambda observation: tf.zeros([len(lengths), 2]), advance, state, episodes
-    )
+
+    def policy(observation: tf.Tensor) -> tf.Tensor:
+        return tf.zeros([len(lengths), 2])
+
+    return evaluation.Evaluator(env, policy, advance, episodes).evaluate(state)
 
 
 def test_short_episodes_do_not_crowd_out_long_ones() -> None:
@@ -114,8 +116,8 @@ class Trained(NamedTuple):
     agent: Agent
 
     def play(self, episodes: int, deterministic: bool, seed: int) -> list[float]:
-        played = builders.play(self.agent, self.config, episodes, deterministic, seed)
-        return played.returns.tolist()
+        player = builders.Player(self.agent, self.config, episodes, deterministic)
+        return player.play(seed).returns.tolist()
 
 
 @pytest.fixture(scope="module")

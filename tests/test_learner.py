@@ -149,7 +149,8 @@ def test_it_learns():
     """CartPole pays 1 a step: an untrained agent lasts about 20 steps."""
     training = Training({**CARTPOLE, "run": {"seed": 11}})
     training.call(3000)
-    result = builders.play(training.agent, training.config, 20, deterministic=True, seed=5)
+    player = builders.Player(training.agent, training.config, 20, deterministic=True)
+    result = player.play(seed=5)
     assert result.returns.mean() > 150
 
 

@@ -35,6 +35,7 @@ ROW_KEYS = {
     "value/explained_variance",
     "grad/global_norm",
     "learning_rate",
+    "entropy_coef",
 }
 SUMMARY_KEYS = {"episodes", "mean", "std", "median", "min", "max", "mean_length"}
 

@@ -31,10 +31,6 @@ class Environment(Protocol):
         """Steps every environment by `action` `[B, ...]`, or resets those at their end."""
         ...
 
-    def close(self) -> None:
-        """Frees what the environment holds outside of TensorFlow."""
-        ...
-
 
 class GraphState(NamedTuple):
     """All that a graph-native environment is; every leaf but the seed leads with `[B]`."""
@@ -115,9 +111,6 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
             last=last,
         )
         return GraphState(game, seed, elapsed, executed, last), time_step
-
-    def close(self) -> None:
-        """Nothing is held outside of TensorFlow."""
 
     @property
     def _action_dtype(self) -> tf.DType:

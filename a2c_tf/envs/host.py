@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -9,7 +12,12 @@ import numpy as np
 import tensorflow as tf
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from a2c_tf.command_line import CommandError
 from a2c_tf.types import EnvSpec, TimeStep
+
+
+class EnvironmentFailure(CommandError):  # noqa: N818  (it is the environment's error)
+    """An environment raised in `reset` or `step`."""
 
 
 class HostEnvironment:
@@ -64,10 +72,6 @@ class HostEnvironment:
         token.set_shape([])
         return token, TimeStep(self._with_shape(leaves[0]), *leaves[1:])
 
-    def close(self) -> None:
-        """Ends the environment's worker processes, where it has any."""
-        self._vector_env.close()
-
     def _reset(self, seed: np.ndarray) -> np.ndarray:
         entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
         observation, _ = self._vector_env.reset(seed=int(entropy.generate_state(1)[0] >> 1))
@@ -95,3 +99,18 @@ def make_gymnasium(env_id: str, num_envs: int, **settings: Any) -> HostEnvironme
     return HostEnvironment(
         gymnasium.make_vec(env_id, num_envs=num_envs, **settings), env_id, "gymnasium"
     )
+
+
+@contextlib.contextmanager
+def failures_named(env_id: str) -> Iterator[None]:
+    """Turns what TensorFlow makes of an environment's exception into one line.
+
+    Raises:
+      EnvironmentFailure: naming the environment and its own error.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        lines = str(error.message).strip().splitlines()
+        reason = next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
+        raise EnvironmentFailure(f"environment {env_id} raised {reason}") from None

@@ -184,9 +184,3 @@ def test_the_spec_is_that_of_one_environment() -> None:
     assert spec.action_space == reference.action_space
     assert spec.max_episode_steps == 500
     assert (spec.id, spec.backend, spec.num_envs) == ("Acrobot-v1", "gymnasium", 2)
-
-
-def test_close_closes_every_environment() -> None:
-    vector_env: SyncVectorEnv = scripted_vector(ENDLESS)
-    HostEnvironment(vector_env, "Scripted-v0", "gymnasium").close()
-    assert all(env.closed for env in vector_env.envs)
