@@ -105,6 +105,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, help="also write the figures to this JSON file")
     arguments = parser.parse_args()
+    tf.get_logger().setLevel("ERROR")  # every work is one more function to trace, and meant to be
     works = [
         *(training("CartPole, MLP 2x64", CARTPOLE, b, 2_000) for b in (32, 256)),
         *(training("Breakout, conv 16 + dense 128", BREAKOUT, b, 200) for b in (32, 128, 512)),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from contract import EnvironmentContract
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode
 from hypothesis import strategies as st
 from rollouts import assert_in_spec, rollout, seed_of, unrolled
 from scripted import Episode, scripted_vector
