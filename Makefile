@@ -2,13 +2,14 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help train test format bench clean
+.PHONY: help train test format bench peers clean
 
 help:
 	@echo "make train   train the default policy, evaluate it, export it"
 	@echo "make test    check format, lint and types, run every test"
 	@echo "make format  format the code"
 	@echo "make bench   measure training speed"
+	@echo "make peers   make the environment in which benchmarks/sb3_parity.py runs"
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,5 +32,10 @@ format: $(VENV)/installed
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.throughput
 
+peers: requirements.txt requirements-peers.txt
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet --requirement requirements.txt
+	$(VENV)-peers/bin/python -m pip install --quiet --requirement requirements-peers.txt
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-peers .mypy_cache .pytest_cache .ruff_cache

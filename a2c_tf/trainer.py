@@ -104,11 +104,9 @@ class Trainer:
     def _call(self) -> None:
         """One compiled call, and the numbers that come back from it."""
         start = time.perf_counter()
-        run, per_update = (
-            self._config.run,
-            self._config.a2c.unroll_length * self._config.env.num_envs,
-        )
-        wanted = math.ceil((run.total_steps - self.counters.env_steps) / per_update)
+        config, run = self._config, self._config.run
+        steps_left = run.total_steps - self.counters.env_steps
+        wanted = math.ceil(steps_left / (config.a2c.unroll_length * config.env.num_envs))
         updates = min(run.updates_per_call, wanted)
         self._state, means, statistics = self._train_step(self._state, tf.constant(updates))
         scalars = {name: float(value) for name, value in means.items()}
