@@ -12,10 +12,10 @@ from a2c_tf import startup
 
 startup.import_tensorflow()
 
-import tensorflow as tf  # noqa: E402  (after its banner was silenced)
+import tensorflow as tf
 
-from a2c_tf import threefry  # noqa: E402
-from a2c_tf.train_step import xla  # noqa: E402
+from a2c_tf import threefry
+from a2c_tf.train_step import xla
 
 BLOCKS, ROUNDS = 2_000, 5
 SHAPE = (5, 256)

@@ -15,21 +15,21 @@ from a2c_tf import startup
 
 startup.import_tensorflow()
 
-import gymnasium  # noqa: E402  (after TensorFlow's banner was silenced)
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-import torch  # noqa: E402
-from stable_baselines3 import A2C  # noqa: E402
-from stable_baselines3.common.logger import Logger  # noqa: E402
-from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike  # noqa: E402
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor  # noqa: E402
-from stable_baselines3.common.vec_env import DummyVecEnv  # noqa: E402
+import gymnasium
+import numpy as np
+import tensorflow as tf
+import torch
+from stable_baselines3 import A2C
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
-from a2c_tf import builders  # noqa: E402
-from a2c_tf.config import Config  # noqa: E402
-from a2c_tf.learner import Learner  # noqa: E402
-from a2c_tf.optimizers import make_optimizer  # noqa: E402
-from a2c_tf.types import EnvSpec, Trajectory  # noqa: E402
+from a2c_tf import builders
+from a2c_tf.config import Config
+from a2c_tf.learner import Learner
+from a2c_tf.optimizers import make_optimizer
+from a2c_tf.types import EnvSpec, Trajectory
 
 UPDATES, ENVS, STEPS, TOLERANCE = 10, 6, 20, 1e-5
 OBSERVATIONS, ACTIONS, WIDTH = 4, 3, 64

@@ -20,12 +20,12 @@ from a2c_tf import startup
 
 startup.import_tensorflow()
 
-import tensorflow as tf  # noqa: E402  (after its banner was silenced)
+import tensorflow as tf
 
-from a2c_tf import builders, train_step  # noqa: E402
-from a2c_tf.config import Config  # noqa: E402
-from a2c_tf.envs import registry  # noqa: E402
-from a2c_tf.unroll import initial_state, make_advance  # noqa: E402
+from a2c_tf import builders, train_step
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
+from a2c_tf.unroll import initial_state, make_advance
 
 CARTPOLE = {
     "env": {"id": "CartPole-v1"},

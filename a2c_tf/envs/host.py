@@ -16,7 +16,7 @@ from a2c_tf.command_line import CommandError
 from a2c_tf.types import EnvSpec, TimeStep
 
 
-class EnvironmentFailure(CommandError):  # noqa: N818  (it is the environment's error)
+class HostEnvironmentError(CommandError):
     """An environment raised in `reset` or `step`."""
 
 
@@ -106,11 +106,11 @@ def failures_named(env_id: str) -> Iterator[None]:
     """Turns what TensorFlow makes of an environment's exception into one line.
 
     Raises:
-      EnvironmentFailure: naming the environment and its own error.
+      HostEnvironmentError: naming the environment and its own error.
     """
     try:
         yield
     except tf.errors.OpError as error:
         lines = str(error.message).strip().splitlines()
         reason = next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
-        raise EnvironmentFailure(f"environment {env_id} raised {reason}") from None
+        raise HostEnvironmentError(f"environment {env_id} raised {reason}") from None
