@@ -74,7 +74,9 @@ def make_training(
     """The learner, and the compiled step that unrolls and updates."""
     try:
         mode = train_step.choose_mode(
-            config.run.compile, env.spec.backend == "graph", config.network.torso != "mlp"
+            config.run.compile,
+            env.spec.backend == "graph",
+            networks.has_convolutions(agent.model),
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None

@@ -66,11 +66,17 @@ class EnvConfig(Section):
 
 
 class NetworkConfig(Section):
-    torso: Literal["minatar", "nature", "mlp"] = "minatar"
-    """minatar: conv 16 3x3, dense; nature: the three convolutions of DQN, dense; mlp: dense."""
+    torso: Literal["minatar", "nature", "impala", "mlp"] = "minatar"
+    """minatar: conv 16 3x3; nature: the three convolutions of DQN; impala: the residual network
+    of IMPALA; mlp: none; and after them the dense layers."""
     hidden: Widths = (128,)
     """widths of the dense layers of the torso."""
     activation: Literal["relu", "tanh", "silu"] = "relu"
+    shared: bool = True
+    """policy and value share the torso; false: each has one of its own."""
+    builder: str | None = None
+    """my_package.models:build, called with (EnvSpec, width of the policy head), gives a Keras
+    functional model in place of all the above."""
 
 
 def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:

@@ -12,6 +12,7 @@ import onnxruntime
 import tensorflow as tf
 import tf2onnx
 
+from a2c_tf.command_line import CommandError
 from export.inference import OUTPUTS, Inference
 
 OPSET = 17
@@ -21,19 +22,33 @@ Outputs = dict[str, np.ndarray]
 Runner = Callable[[np.ndarray], Outputs]
 
 
+class ExportError(CommandError):
+    """The network cannot be written in the format asked for."""
+
+
 def write_saved_model(inference: Inference, path: Path) -> None:
     """A SavedModel whose `serving_default` takes the observation alone."""
     tf.saved_model.save(inference, str(path), signatures={"serving_default": inference.act})
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
-    """An ONNX file with input `observation`, a symbolic batch, and the outputs by name."""
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    """An ONNX file with input `observation`, a symbolic batch, and the outputs by name.
+
+    Raises:
+      ExportError: where the network has an operation that ONNX lacks.
+    """
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     model, _ = tf2onnx.convert.from_function(
         inference.act, input_signature=[inference.signature], opset=OPSET
     )
     _name_batch(model.graph)
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise ExportError(
+            f"export refused: ONNX cannot hold the network ({str(error).splitlines()[0]}); "
+            "use another layer or activation, or python -m export --format saved_model"
+        ) from None
     path.write_bytes(model.SerializeToString())
 
 

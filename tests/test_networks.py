@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from a2c_tf.config import NetworkConfig
-from a2c_tf.networks import make_actor_critic
+from a2c_tf.networks import has_convolutions, make_actor_critic
 from a2c_tf.types import EnvSpec
 
 VECTOR = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float32)
@@ -48,6 +48,48 @@ def test_weights_and_outputs(space, config, weights):
     output = model(observation)
     assert output["policy"].shape == (5, 3) and output["value"].shape == (5,)
     assert output["policy"].dtype == output["value"].dtype == tf.float32
+
+
+def test_impala_has_the_weights_of_the_paper():
+    config = NetworkConfig(torso="impala", hidden=(256,))
+    model = model_for(ATARI, config)
+    # each section: a convolution from c to f channels and four from f to f, all 3x3 with biases
+    sections = [(4, 16), (16, 32), (32, 32)]
+    convolutions = sum(9 * c * f + f + 4 * (9 * f * f + f) for c, f in sections)
+    # pooled thrice from 84 to 11, 32 channels
+    dense = 11 * 11 * 32 * 256 + 256
+    assert model.count_params() == convolutions + dense + (256 * 3 + 3) + (256 + 1)
+    assert model(np.stack([ATARI.sample()]))["policy"].shape == (1, 3)
+
+
+def test_separate_torsos_share_no_weight():
+    """The value's gradient reaches nothing of the policy's path, and the reverse."""
+    model = model_for(VECTOR, NetworkConfig(torso="mlp", hidden=(8,), shared=False))
+    observation = tf.random.stateless_normal([5, 4], [0, 1])
+    with tf.GradientTape(persistent=True) as tape:
+        output = model(observation)
+    for head, own in (("policy", "policy"), ("value", "value")):
+        gradients = tape.gradient(output[head], model.trainable_weights)
+        reached = {
+            weight.path
+            for weight, gradient in zip(model.trainable_weights, gradients, strict=True)
+            if gradient is not None
+        }
+        assert reached == {w.path for w in model.trainable_weights if w.path.startswith(own)}
+
+
+def test_separate_torsos_start_differently():
+    model = model_for(VECTOR, NetworkConfig(torso="mlp", hidden=(8,), shared=False))
+    kernels = [model.get_layer(f"{name}_torso_dense_0").kernel for name in ("policy", "value")]
+    assert not np.array_equal(*(kernel.numpy() for kernel in kernels))
+
+
+@pytest.mark.parametrize(
+    ("torso", "space", "expected"),
+    [("mlp", VECTOR, False), ("minatar", MINATAR, True), ("impala", MINATAR, True)],
+)
+def test_convolutions_are_found(torso, space, expected):
+    assert has_convolutions(model_for(space, NetworkConfig(torso=torso))) == expected
 
 
 def test_initial_weights_are_orthogonal_with_their_gains():

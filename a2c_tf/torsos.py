@@ -1,0 +1,113 @@
+"""Torsos: from an observation to the features that the heads read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from a2c_tf.config import NetworkConfig
+
+HIDDEN_GAIN = 2.0**0.5
+
+
+class Initializers:
+    """Orthogonal initializers, each with a seed of its own, so that one seed gives the weights."""
+
+    def __init__(self, seed: int) -> None:
+        self._seeds = np.random.SeedSequence(seed)
+
+    def __call__(self, gain: float) -> keras.initializers.Orthogonal:
+        (child,) = self._seeds.spawn(1)
+        return keras.initializers.Orthogonal(gain, seed=int(child.generate_state(1)[0] >> 1))
+
+
+class Layers:
+    """Makes the layers of one torso, named and initialised in their order."""
+
+    def __init__(self, config: NetworkConfig, initializers: Initializers, name: str) -> None:
+        self._activation = config.activation
+        self._initializers = initializers
+        self._name = name
+        self._convolutions = 0
+        self._denses = 0
+
+    def conv(
+        self,
+        filters: int,
+        size: int,
+        stride: int = 1,
+        padding: str = "valid",
+        activate: bool = True,
+    ) -> keras.layers.Layer:
+        self._convolutions += 1
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            stride,
+            padding,
+            activation=self._activation if activate else None,
+            kernel_initializer=self._initializers(HIDDEN_GAIN),
+            name=f"{self._name}_conv_{self._convolutions - 1}",
+        )
+
+    def dense(self, width: int) -> keras.layers.Layer:
+        self._denses += 1
+        return keras.layers.Dense(
+            width,
+            activation=self._activation,
+            kernel_initializer=self._initializers(HIDDEN_GAIN),
+            name=f"{self._name}_dense_{self._denses - 1}",
+        )
+
+    def activation(self) -> keras.layers.Layer:
+        return keras.layers.Activation(self._activation)
+
+
+def make_torso(
+    observation: keras.KerasTensor, config: NetworkConfig, initializers: Initializers, name: str
+) -> keras.KerasTensor:
+    """Features `[B, F]` of a scaled observation `[B, *obs]`: convolutions, then dense layers."""
+    layers = Layers(config, initializers, name)
+    features = keras.layers.Flatten()(CONVOLUTIONS[config.torso](observation, layers))
+    for width in config.hidden:
+        features = layers.dense(width)(features)
+    return features
+
+
+def _minatar(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
+    """The convolution of MinAtar's actor-critic (Young and Tian, 2019)."""
+    return layers.conv(16, 3)(x)
+
+
+def _nature(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
+    """The convolutions of DQN (Mnih et al., 2015)."""
+    for filters, size, stride in ((32, 8, 4), (64, 4, 2), (64, 3, 1)):
+        x = layers.conv(filters, size, stride)(x)
+    return x
+
+
+def _impala(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
+    """The residual network of IMPALA (Espeholt et al., 2018, figure 3), without its LSTM."""
+    for filters in (16, 32, 32):
+        x = layers.conv(filters, 3, padding="same", activate=False)(x)
+        x = keras.layers.MaxPooling2D(3, 2, "same")(x)
+        for _ in range(2):
+            y = layers.conv(filters, 3, padding="same")(layers.activation()(x))
+            x = x + layers.conv(filters, 3, padding="same", activate=False)(y)
+    return layers.activation()(x)
+
+
+def _none(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
+    return x
+
+
+CONVOLUTIONS: dict[str, Callable[[keras.KerasTensor, Layers], keras.KerasTensor]] = {
+    "minatar": _minatar,
+    "nature": _nature,
+    "impala": _impala,
+    "mlp": _none,
+}
+SMALLEST_IMAGE = {"minatar": 3, "nature": 36, "impala": 1}
+"""height and width that the convolutions need."""

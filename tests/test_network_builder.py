@@ -1,0 +1,119 @@
+"""A user's own network: used as it is, and refused in one line where it does not fit."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from a2c_tf import builders
+from a2c_tf.config import Config, ConfigError
+from a2c_tf.envs import registry
+from a2c_tf.unroll import initial_state
+from export.formats import ExportError, run_onnx, write_onnx
+from export.inference import Inference
+
+MODELS = """
+import keras
+
+def build(spec, parameter_size, activation="elu"):
+    x = observation = keras.Input(spec.observation_shape, dtype="float32", name="obs")
+    x = keras.layers.Dense(7, activation)(x)
+    policy = keras.layers.Dense(parameter_size)(x)
+    value = keras.layers.Reshape(())(keras.layers.Dense(1)(x))
+    return keras.Model(observation, {"policy": policy, "value": value})
+
+def with_gelu(spec, parameter_size):
+    return build(spec, parameter_size, activation="gelu")
+
+def wrong_input(spec, parameter_size):
+    x = keras.Input((9,))
+    return keras.Model(x, {"policy": keras.layers.Dense(2)(x), "value": x[:, 0]})
+
+def wrong_outputs(spec, parameter_size):
+    x = keras.Input(spec.observation_shape)
+    return keras.Model(x, {"policy": keras.layers.Dense(5)(x), "value": x[:, 0]})
+
+def one_output(spec, parameter_size):
+    x = keras.Input(spec.observation_shape)
+    return keras.Model(x, keras.layers.Dense(2)(x))
+
+def no_model(spec, parameter_size):
+    return 42
+
+number = 42
+"""
+
+
+@pytest.fixture(autouse=True)
+def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "user_models.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("user_models", None)
+    importlib.invalidate_caches()
+
+
+def config_with(builder: str) -> Config:
+    return Config.model_validate(
+        {
+            "env": {"id": "CartPole-v1", "num_envs": 4},
+            "network": {"builder": builder},
+            "a2c": {"unroll_length": 3},
+        }
+    )
+
+
+def test_it_trains_and_exports(tmp_path: Path) -> None:
+    config = config_with("user_models:build")
+    env = registry.make(config.env)
+    agent = builders.make_agent(env.spec, config)
+    assert agent.model.count_params() == (4 * 7 + 7) + (7 + 1) + (7 * 2 + 2)
+    before = agent.model.get_weights()
+    _, step = builders.make_training(env, agent, config)
+    seeds = builders.make_seeds(0)
+    step(initial_state(env, seeds.env, seeds.action), tf.constant(3))
+    moved = zip(before, agent.model.get_weights(), strict=True)
+    assert all((a != b).any() for a, b in moved)
+
+    inference = Inference(agent)
+    write_onnx(inference, tmp_path / "policy.onnx")
+    observation = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    exported = run_onnx(tmp_path / "policy.onnx")(observation)
+    np.testing.assert_allclose(exported["logits"], inference(observation)["logits"], atol=1e-5)
+
+
+def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> None:
+    config = config_with("user_models:with_gelu")
+    inference = Inference(builders.make_agent(registry.make(config.env).spec, config))
+    with pytest.raises(ExportError, match=r"Erfc.*--format saved_model") as raised:
+        write_onnx(inference, tmp_path / "policy.onnx")
+    assert len(str(raised.value).splitlines()) == 1
+    assert not (tmp_path / "policy.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("builder", "message"),
+    [
+        ("user_models:wrong_input", r"takes \[\(\(None, 9\), 'float32'\)\]; expected one input"),
+        ("user_models:wrong_outputs", r"'policy': \(\(None, 5\).*expected.*\(None, 2\)"),
+        ("user_models:one_output", "expected the outputs"),
+        ("user_models:no_model", "returned 42; expected a keras.Model"),
+        ("user_models:number", "is no function but 42"),
+        ("user_models:absent", "has no attribute 'absent'; expected my_package.models:build"),
+        ("absent_package:build", "No module named 'absent_package'"),
+        ("user_models", "expected my_package.models:build"),
+        ("", None),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(builder: str, message: str | None) -> None:
+    config = config_with(builder)
+    spec = registry.make(config.env).spec
+    if message is None:  # an empty path is none: the settings decide, whose torso does not fit
+        message = "network.torso=minatar takes images"
+    with pytest.raises(ConfigError, match=message) as raised:
+        builders.make_agent(spec, config)
+    assert len(str(raised.value).splitlines()) == 1
