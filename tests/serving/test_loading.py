@@ -130,7 +130,7 @@ def test_weights_in_another_file_are_not_looked_for(
         ('{"format": 2}', "manifest of format 2, expected 1"),
         ('{"format": 1}', "missing required field `name`"),
         ('{"format": "1"}', "$.format"),
-        ('{"format": 1, "x": ' + "[" * 5_000 + "]" * 5_000 + "}", "nested too deeply"),
+        ('{"format": 1, "x": ' + "[" * 60_000 + "]" * 60_000 + "}", "nested too deeply"),
         ('{"format": 1, "name": NaN}', "in JSON numbers are finite"),
     ],
 )
