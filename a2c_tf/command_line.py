@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 DONE = 0
 RUN_ERROR = 1
@@ -34,6 +35,14 @@ def fail(error: CommandError) -> int:
     """Prints the error as one line, and gives its exit code back."""
     print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
     return error.exit_code
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Prints a line at once; where nobody reads any more, this and later ones go nowhere."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -13,6 +13,7 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
+from a2c_tf.command_line import say
 from a2c_tf.run_dir import read_metrics, write_text
 
 Row = Mapping[str, float | int]
@@ -98,10 +99,9 @@ class Progress:
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + self._interval
             left = max(self._total - row["env_steps"], 0) / max(row["steps_per_second"], 1)
-            print(
+            say(
                 f"{row['env_steps']:,.0f} of {self._total:,} steps  {news(row)}  {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
+                sys.stderr,
             )
 
     def close(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from a2c_tf import checkpointing, metrics, plot, run_dir
-from a2c_tf.command_line import CommandError
+from a2c_tf.command_line import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host import failures_named
@@ -36,7 +37,8 @@ def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool
         try:
             _train(trainer, config, folder, interrupted)
             if interrupted():
-                print(f"saved {_newest(folder)}; go on with {_resume_command(folder)}")
+                saved = f"saved {_newest(folder)}; go on with {_resume_command(folder)}"
+                say(saved, sys.stdout)
             else:
                 _finish(trainer, config, folder, started)
         except OSError as error:
@@ -48,12 +50,12 @@ def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool
 
 def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
     spec, steps = trainer.agent.spec, trainer.counters.env_steps
-    print(
+    say(
         f"{spec.id} ({spec.backend}), {spec.num_envs} environments, "
         f"{trainer.agent.model.count_params():,} weights, seed {config.run.seed}: "
         f"{'resuming at' if steps else 'training from'} step {steps:,} of "
         f"{config.run.total_steps:,} in {folder.path}",
-        flush=True,
+        sys.stdout,
     )
 
 
@@ -86,13 +88,14 @@ def _finish(trainer: Trainer, config: Config, folder: RunDir, started: float) ->
     plot.save_curves([folder], folder.curves)
     source = Source(trainer.agent, config, trainer.counters, evaluation)
     exporting.export_agent(source, folder.export)
-    print(
+    say(
         f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
         f"{'greedy' if config.run.eval_deterministic else 'sampled'} actions\n"
         f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
         f"curves    {folder.curves}\n"
         f"policy    {folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {folder.export}"
+        f"serve it  python -m serving {folder.export}",
+        sys.stdout,
     )
 
 

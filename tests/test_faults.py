@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import NonFiniteError, Trainer
 
 Command = Callable[..., Any]
+ROOT = Path(__file__).resolve().parent.parent
 
 FAULTY = """
 import gymnasium
@@ -174,3 +177,20 @@ def test_a_disk_that_fills_up_is_told_in_one_line_and_costs_no_checkpoint(
     assert outcome.err.splitlines()[-1].startswith(f"error: run folder {path}: File too large")
     assert "Traceback" not in outcome.err
     assert not list((path / "checkpoints").iterdir())
+
+
+def test_nobody_reading_the_output_costs_no_run(tmp_path: Path) -> None:
+    """As in `python -m a2c_tf.train | head -0`, with errors into the same pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "a2c_tf.train", "cartpole", "run.total_steps=20000"]
+    done = subprocess.run(
+        [*command, "--run-dir", str(tmp_path / "run")],
+        cwd=ROOT,
+        stdout=writer,
+        stderr=writer,
+        timeout=120,
+    )
+    os.close(writer)
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "export" / "policy.onnx").is_file()

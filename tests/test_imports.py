@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "a2c_tf.evaluation": {"envs.base", "types", "unroll"},
     "a2c_tf.checkpointing": {"command_line"},
     "a2c_tf.run_dir": {"config"},
-    "a2c_tf.metrics": {"run_dir"},
+    "a2c_tf.metrics": {"command_line", "run_dir"},
     "a2c_tf.envs.base": {"threefry", "types"},
     "a2c_tf.envs.cartpole": {"envs.base", "types"},
     "a2c_tf.envs.catch": {"envs.base", "types"},
