@@ -87,7 +87,11 @@ def _scaled(x: keras.KerasTensor, space: gymnasium.spaces.Box) -> keras.KerasTen
 
 def _built(path: str, spec: EnvSpec, parameter_size: int) -> keras.Model:
     """What the user's `module:function` makes of (spec, parameter_size), once it is checked."""
-    model = _load(path)(spec, parameter_size)
+    build = _load(path)
+    try:
+        model = build(spec, parameter_size)
+    except Exception as error:  # the user's code may raise anything
+        raise ValueError(f"network.builder={path} raised {type(error).__name__}: {error}") from None
     if not isinstance(model, keras.Model):
         raise ValueError(f"network.builder={path} returned {model!r}; expected a keras.Model")
     shape, dtype = (None, *spec.observation_shape), str(spec.observation_space.dtype)

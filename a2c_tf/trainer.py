@@ -22,7 +22,7 @@ from a2c_tf.unroll import initial_state
 
 
 class NonFiniteError(CommandError):
-    """Numbers that are not finite; the weights were left as they were before."""
+    """Numbers that are not finite; none of them reaches a checkpoint."""
 
     exit_code = NON_FINITE
 

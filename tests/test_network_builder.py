@@ -42,6 +42,9 @@ def one_output(spec, parameter_size):
     x = keras.Input(spec.observation_shape)
     return keras.Model(x, keras.layers.Dense(2)(x))
 
+def fewer_arguments(spec):
+    return build(spec, 2)
+
 def no_model(spec, parameter_size):
     return 42
 
@@ -102,6 +105,7 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
         ("user_models:wrong_outputs", r"'policy': \(\(None, 5\).*expected.*\(None, 2\)"),
         ("user_models:one_output", "expected the outputs"),
         ("user_models:no_model", "returned 42; expected a keras.Model"),
+        ("user_models:fewer_arguments", "raised TypeError: fewer_arguments\\(\\) takes 1"),
         ("user_models:number", "is no function but 42"),
         ("user_models:absent", "has no attribute 'absent'; expected my_package.models:build"),
         ("absent_package:build", "No module named 'absent_package'"),
