@@ -76,7 +76,7 @@ class Inspector:
         Never negative, unlike E[-log r] (Schulman, 2020, joschu.net/blog/kl-approx.html).
         """
         log_ratio = self._log_prob(trajectory) - before
-        return masked_mean(tf.exp(log_ratio) - 1.0 - log_ratio, trajectory.mask)
+        return masked_mean(tf.math.expm1(log_ratio) - log_ratio, trajectory.mask)
 
     def _log_prob(self, trajectory: Trajectory) -> tf.Tensor:
         """Of the actions taken, under the present weights, `[T, B]`."""

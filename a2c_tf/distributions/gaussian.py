@@ -42,12 +42,12 @@ class Bounds:
     @property
     def centre(self) -> np.ndarray:
         """What 0 stands for, `[size]` float32."""
-        return self._where_finite((np.array(self.low) + self.high) / 2, 0.0)
+        return self._ends.mean(axis=0, dtype=np.float32)
 
     @property
     def half_range(self) -> np.ndarray:
         """What 1 is further than 0, `[size]` float32."""
-        return self._where_finite((np.array(self.high) - self.low) / 2, 1.0)
+        return (np.diff(self._ends, axis=0)[0] / 2).astype(np.float32)
 
     def in_env_units(self, action: tf.Tensor) -> tf.Tensor:
         return self.centre + self.half_range * action
@@ -62,9 +62,11 @@ class Bounds:
         low, high = ([x if math.isfinite(x) else None for x in b] for b in (self.low, self.high))
         return {"low": low, "high": high, "shape": list(self.shape)}
 
-    def _where_finite(self, values: np.ndarray, otherwise: float) -> np.ndarray:
-        finite = np.isfinite(self.low) & np.isfinite(self.high)
-        return np.where(finite, np.nan_to_num(values), otherwise).astype(np.float32)
+    @property
+    def _ends(self) -> np.ndarray:
+        """What -1 and 1 stand for, `[2, size]`."""
+        ends = np.array([self.low, self.high])
+        return np.where(np.isfinite(ends).all(axis=0), ends, [[-1.0], [1.0]])
 
 
 @dataclasses.dataclass(frozen=True)
