@@ -32,9 +32,12 @@ MAY_IMPORT = {
     "a2c_tf.run_dir": {"config"},
     "a2c_tf.metrics": {"command_line", "run_dir"},
     "a2c_tf.envs.base": {"threefry", "types"},
+    "a2c_tf.envs.acrobot": {"envs.base", "types"},
     "a2c_tf.envs.cartpole": {"envs.base", "types"},
     "a2c_tf.envs.catch": {"envs.base", "types"},
     "a2c_tf.envs.host": {"command_line", "types"},
+    "a2c_tf.envs.mountain_car": {"envs.base", "types"},
+    "a2c_tf.envs.pendulum": {"envs.base", "types"},
     "a2c_tf.envs.minatar.board": {"types"},
     "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
 }

@@ -10,17 +10,24 @@ from typing import Any
 import gymnasium
 
 from a2c_tf.config import ConfigError, EnvConfig, nearest
+from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import make_gymnasium
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.pendulum import Pendulum
 
 GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
+    "Acrobot-v1": Acrobot,
     "CartPole-v1": CartPole,
     "Catch-v0": Catch,
     "MinAtar/Breakout-v0": functools.partial(Breakout, version="v0"),
     "MinAtar/Breakout-v1": functools.partial(Breakout, version="v1"),
+    "MountainCar-v0": MountainCar,
+    "MountainCarContinuous-v0": MountainCarContinuous,
+    "Pendulum-v1": Pendulum,
 }
 
 

@@ -196,16 +196,23 @@ class GraphEnvironmentContract(EnvironmentContract):
         for action in random_actions(env.spec, STEPS):
             after, outcome = env.step(state, tf.constant(action))
             executed, before = after.executed.numpy(), state.executed.numpy()
-            assert np.all((executed == action) | (executed == before))
-            assert np.all((executed == before)[time_step.last])  # the memory outlives a reset
-            free = ~time_step.last.numpy() & (action != before)
-            repeats.append((executed == before)[free])
+            assert executed.shape == action.shape
+            repeated = same_action(executed, before)
+            assert np.all(repeated | same_action(executed, action))
+            assert np.all(repeated[time_step.last])  # the memory outlives a reset
+            free = ~time_step.last.numpy() & ~same_action(action, before)
+            repeats.append(repeated[free])
             # where request and memory agree, stickiness changes nothing: so game and reward
             # must follow the executed action
             agreeing = state._replace(executed=after.executed)
             assert_same(env.step(agreeing, after.executed), (after, outcome))
             state, time_step = after, outcome
         assert_frequency(np.concatenate(repeats), probability)
+
+
+def same_action(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Which environments have one action in both, `[B]`; an action may be an array."""
+    return (a == b).reshape(len(a), -1).all(axis=1)
 
 
 def assert_frequency(happened: np.ndarray, probability: float) -> None:

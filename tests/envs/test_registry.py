@@ -13,10 +13,13 @@ from rollouts import seed_of
 
 from a2c_tf.config import ConfigError, EnvConfig
 from a2c_tf.envs import registry
+from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.pendulum import Pendulum
 
 OWN_MODULE = """
 import gymnasium
@@ -55,10 +58,14 @@ def refusal(config: EnvConfig) -> str:
 @pytest.mark.parametrize(
     ("env_id", "game"),
     [
+        ("Acrobot-v1", Acrobot),
         ("CartPole-v1", CartPole),
         ("Catch-v0", Catch),
         ("MinAtar/Breakout-v0", Breakout),
         ("MinAtar/Breakout-v1", Breakout),
+        ("MountainCar-v0", MountainCar),
+        ("MountainCarContinuous-v0", MountainCarContinuous),
+        ("Pendulum-v1", Pendulum),
     ],
 )
 def test_what_the_graph_has_is_taken_from_the_graph(env_id: str, game: type, backend: str) -> None:
@@ -75,7 +82,7 @@ def test_the_backend_may_be_gymnasium_all_the_same() -> None:
 
 @pytest.mark.parametrize("backend", ["auto", "gymnasium"])
 def test_what_the_graph_lacks_is_gymnasiums(backend: str) -> None:
-    env = registry.make(EnvConfig(id="Acrobot-v1", num_envs=2, backend=backend))
+    env = registry.make(EnvConfig(id="FrozenLake-v1", num_envs=2, backend=backend))
     assert isinstance(env, HostEnvironment)
 
 
@@ -85,7 +92,8 @@ def test_settings_reach_the_environment() -> None:
     assert env.spec.max_episode_steps == 9
     assert env.sticky_action_probability == 0.25
     assert (
-        registry.make(EnvConfig(id="Acrobot-v1", max_episode_steps=9)).spec.max_episode_steps == 9
+        registry.make(EnvConfig(id="FrozenLake-v1", max_episode_steps=9)).spec.max_episode_steps
+        == 9
     )
 
 
@@ -104,7 +112,7 @@ def test_null_settings_are_the_environments_own() -> None:
         (EnvConfig(id="no such id"), "Malformed"),
         (EnvConfig(id="no_such_module:Own-v0"), "No module named 'no_such_module'"),
         (EnvConfig(id="MinAtar/Brekout-v1", backend="graph"), "did you mean MinAtar/Breakout-v1?"),
-        (EnvConfig(id="Acrobot-v1", backend="graph"), "set env.backend=gymnasium"),
+        (EnvConfig(id="FrozenLake-v1", backend="graph"), "set env.backend=gymnasium"),
         (EnvConfig(id="Blackjack-v1"), "expected one array"),
     ],
 )
@@ -115,7 +123,7 @@ def test_an_id_that_cannot_be_is_refused(config: EnvConfig, expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("env_id", "backend"), [("Acrobot-v1", "auto"), ("CartPole-v1", "gymnasium")]
+    ("env_id", "backend"), [("FrozenLake-v1", "auto"), ("CartPole-v1", "gymnasium")]
 )
 def test_sticky_actions_are_refused_on_the_host(env_id: str, backend: str) -> None:
     config = EnvConfig(id=env_id, backend=backend, sticky_action_probability=0.1)
