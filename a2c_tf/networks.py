@@ -92,8 +92,11 @@ class StateIndependent(keras.layers.Layer):
 
 def _inputs(spec: EnvSpec) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
     parts = spaces.parts(spec.observation_space)
+    # Keras wants the inputs of a dict to be named by its keys
+    names = [name.removeprefix(f"{spaces.NAME}_") for name in parts]
     arrays = [
-        keras.Input(space.shape, dtype=str(space.dtype), name=name) for name, space in parts.items()
+        keras.Input(space.shape, dtype=str(space.dtype), name=name)
+        for name, space in zip(names, parts.values(), strict=True)
     ]
     return spaces.pack(spec.observation_space, arrays)
 
