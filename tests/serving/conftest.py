@@ -179,6 +179,11 @@ def make_export() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def make_client() -> Callable[[ASGIApp], AsgiClient]:
+    return AsgiClient
+
+
+@pytest.fixture(scope="session")
 def make_model() -> Callable[..., onnx.ModelProto]:
     return onnx_model
 
