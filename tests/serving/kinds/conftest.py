@@ -155,8 +155,11 @@ class Small(NamedTuple):
         inputs: Arrays = {}
         for name, (dtype, shape) in self.kind.observations.items():
             values = rng.normal(size=(rows, *shape))
-            inputs[name] = values if dtype.startswith("float") else rng.integers(0, 2, values.shape)
-            inputs[name] = inputs[name].astype(dtype)
+            if dtype == "bool":
+                values = values > 0
+            elif not dtype.startswith("float"):
+                values = rng.integers(1, 4, values.shape)  # a row of 0 would make every logit 0
+            inputs[name] = values.astype(dtype)
         if self.kind.is_masked:
             inputs["action_mask"] = self._random_mask(rows, rng)
         if self.kind.is_recurrent:

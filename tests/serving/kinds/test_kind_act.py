@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import socket
 import subprocess
 
 import numpy as np
 import pytest
+
+from serving.announcement import announcement
 
 SECONDS = 60  # a bound against hanging, not a measurement
 
@@ -59,3 +62,26 @@ def test_the_printed_command_works(served, listen):
         command, shell=True, capture_output=True, check=True, timeout=SECONDS
     ).stdout
     assert json.loads(answer)["model_name"] == served.small.name
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("started", """curl -s URL/act -d '{"observation": 0}'"""),
+        (
+            "masked",
+            """curl -s URL/act -d '{"observation": [0, 0, 0, 0], """
+            """"action_mask": [true, true, true, true]}'""",
+        ),
+        (
+            "everything",
+            """python3 -c 'import json; print(json.dumps({"observation": {"a": [[0]*4]*3, """
+            """"b": [0]*2}, "action_mask": [True]*5}))' | curl -s URL/act -d @-""",
+        ),
+    ],
+)
+def test_the_printed_command_is_short_and_readable(served_named, name, command):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        line = announcement(served_named(name).policy, listener)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert line == f"serving {name} on {url}, try: {command.replace('URL', url)}"

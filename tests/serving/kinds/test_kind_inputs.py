@@ -1,7 +1,19 @@
 """`POST /act` with masks, states and keyed observations, right and wrong."""
 
+import json
+
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from serving.act import act
+from serving.app import make_app
+from serving.errors import InvalidInputError
+from serving.policy import Policy
+from serving.protocol import infer
 
 
 def refusal(served, body):
@@ -214,3 +226,80 @@ def test_keyed_observations_that_are_none(served_named, observation, fragments):
 )
 def test_observations_of_another_space(served_named, name, observation, fragment):
     assert fragment in refusal(served_named(name), {"observation": observation})
+
+
+def test_an_index_that_the_graph_has_no_entry_for_is_refused(make_client):
+    """As an embedding has none beyond its number of rows."""
+    table = numpy_helper.from_array(np.eye(5, dtype=np.float32), "table")
+    batch = ["batch"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", "observation"], ["logits"]),
+            helper.make_node("ArgMax", ["logits"], ["action"], axis=1, keepdims=0),
+            helper.make_node("ReduceMax", ["logits"], ["value"], axes=[1], keepdims=0),
+        ],
+        "policy",
+        [helper.make_tensor_value_info("observation", TensorProto.INT64, batch)],
+        [
+            helper.make_tensor_value_info("action", TensorProto.INT64, batch),
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, [*batch, 5]),
+            helper.make_tensor_value_info("value", TensorProto.FLOAT, batch),
+        ],
+        [table],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    client = make_client(make_app(Policy("embedding", model.SerializeToString())))
+    assert client.post("/act", {"observation": [4, 2]}).json()["action"] == [4, 2]
+    response = client.post("/act", {"observation": 7})
+    assert response.status_code == 400
+    assert "the policy refuses these values" in response.json()["error"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(),
+    lambda inner: st.lists(inner, max_size=5),
+    max_leaves=6,
+)
+ROWS = {
+    "observation_a": [[True] * 4] * 3,
+    "observation_b": [0.5, -0.5],
+    "action_mask": [True] * 5,
+    "state_in": [0.5] * 3,
+    "reset": False,
+}
+DATATYPES = ["BOOL", "FP64", "BOOL", "FP32", "BOOL"]
+
+
+def act_like(rows):
+    observation = {key: rows[f"observation_{key}"] for key in "ab"}
+    return {
+        "observation": observation,
+        "action_mask": rows["action_mask"],
+        "state": rows["state_in"],
+        "reset": rows["reset"],
+        "deterministic": False,
+    }
+
+
+def infer_like(rows):
+    shapes = [[1, *np.shape(row)] for row in ROWS.values()]
+    tensors = [
+        {"name": name, "datatype": datatype, "shape": shape, "data": [rows[name]]}
+        for name, datatype, shape in zip(ROWS, DATATYPES, shapes, strict=True)
+    ]
+    return {"inputs": tensors}
+
+
+@pytest.mark.parametrize(("answer", "like"), [(act, act_like), (infer, infer_like)])
+@given(changes=st.dictionaries(st.sampled_from([*ROWS]), JSON, max_size=2))
+@example(changes={})
+@settings(max_examples=150, deadline=None)
+def test_no_value_fails_in_another_way(served_named, answer, like, changes):
+    policy = served_named("everything").policy
+    body = json.dumps(like(ROWS | changes)).encode()
+    try:
+        content = answer(policy, body)
+    except InvalidInputError as error:
+        assert changes and msgspec.json.encode(str(error))
+    else:
+        assert msgspec.json.decode(content)["model_name"] == "everything"

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from serving.errors import InvalidInputError
+from serving.sampling import Bernoulli, Categorical, Gaussian, TanhGaussian, sample
+
 DISCRETE = [
     "started",
     "multi_categorical",
@@ -130,3 +133,46 @@ def test_rows_are_sampled_independently(served_named):
     _, batch = repeated(served.small, seed=10)
     unbounded = samples(served, batch)[:, 2]
     assert stats.pearsonr(unbounded[:-1], unbounded[1:]).pvalue > LEAST_P
+
+
+def gaussian_outputs(mean, log_std, dtype="float32"):
+    parameters = {"mean": mean, "log_std": log_std}
+    outputs = {name: np.full((1000, 1), x, np.float32) for name, x in parameters.items()}
+    return outputs | {"action": np.zeros((1000, 1), dtype)}
+
+
+@pytest.mark.parametrize("log_std", [90.0, 700.0, 3e38])
+def test_an_unbounded_action_beyond_its_type_is_refused(log_std):
+    unbounded = Gaussian(low=[None], high=[None], shape=[1])
+    with pytest.raises(InvalidInputError, match="deviation is too large"):
+        sample(unbounded, gaussian_outputs(0, log_std), seed=1)
+
+
+@pytest.mark.parametrize("distribution", [Gaussian, TanhGaussian])
+def test_a_bounded_action_is_finite_whatever_the_deviation(distribution):
+    bounded = distribution(low=[-2.0], high=[3.0], shape=[1])
+    assert set(sample(bounded, gaussian_outputs(0, 3e38), seed=1).ravel()) == {-2, 3}
+
+
+def test_without_deviation_an_action_is_its_mean():
+    outputs = gaussian_outputs(0.5, -1e30)
+    assert (sample(Gaussian(low=[None], high=[1.0], shape=[1]), outputs, seed=1) == 0.5).all()
+    squashed = sample(TanhGaussian(low=[1.0], high=[3.0], shape=[1]), outputs, seed=1)
+    np.testing.assert_allclose(squashed, 2 + np.tanh(0.5), rtol=1e-6)
+
+
+def test_whole_numbers_are_the_nearest():
+    """P(x rounds to 2), where a cast would cut."""
+    outputs = gaussian_outputs(2.0, 0.0, "int32")
+    action = sample(Gaussian(low=[None], high=[None], shape=[1]), outputs, seed=1)
+    assert action.dtype == np.int32
+    share = stats.norm.cdf(0.5) - stats.norm.cdf(-0.5)
+    assert stats.binomtest(int((action == 2).sum()), 1000, share).pvalue > LEAST_P
+
+
+def test_forced_and_forbidden_bits_and_large_starts_are_exact():
+    logits = np.tile(np.array([1e9, -1e9], np.float32), (1000, 1))
+    bits = sample(Bernoulli(shape=[2]), {"action": np.zeros((1000, 2)), "logits": logits}, seed=1)
+    assert (bits == [1, 0]).all()
+    outputs = {"action": np.zeros(1000, np.int64), "logits": logits}
+    assert (sample(Categorical(start=2**62 + 1), outputs, seed=1) == 2**62 + 1).all()
