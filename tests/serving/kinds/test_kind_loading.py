@@ -197,6 +197,23 @@ def test_a_mask_has_a_value_for_each_choice(
     assert "input action_mask has 1 values a row, expected 5" in text
 
 
+def test_a_graph_that_fails_where_nothing_is_allowed_is_served(
+    tmp_path, kind_named, make_kind_model, make_kind_export
+):
+    """As one that divides by the number of permitted actions; no request gets it there."""
+    small = kind_named("masked")._replace(value_weights=np.zeros(4, np.float32))
+    model = make_kind_model(small)
+    divide = helper.make_node("Div", ["former", "any"], ["value"])
+    model = with_output(model, "value", ["batch"], divide)
+    model.graph.node.insert(
+        0, helper.make_node("ReduceMax", ["ones"], ["any"], axes=[1], keepdims=0)
+    )
+    model.graph.node.insert(
+        0, helper.make_node("Cast", ["action_mask"], ["ones"], to=TensorProto.FLOAT)
+    )
+    assert load_policy(make_kind_export(tmp_path / "export", small, model), None)
+
+
 def rename(nodes, old, new):
     for node in nodes:
         for names in (node.input, node.output):

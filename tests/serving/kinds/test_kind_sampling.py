@@ -162,12 +162,12 @@ def test_without_deviation_an_action_is_its_mean():
 
 
 def test_whole_numbers_are_the_nearest():
-    """P(x rounds to 2), where a cast would cut."""
-    outputs = gaussian_outputs(2.0, 0.0, "int32")
+    """P(|x| < 1/2), where a cast alone would give P(|x| < 1)."""
+    outputs = gaussian_outputs(0.0, 0.0, "int32")
     action = sample(Gaussian(low=[None], high=[None], shape=[1]), outputs, seed=1)
     assert action.dtype == np.int32
     share = stats.norm.cdf(0.5) - stats.norm.cdf(-0.5)
-    assert stats.binomtest(int((action == 2).sum()), 1000, share).pvalue > LEAST_P
+    assert stats.binomtest(int((action == 0).sum()), 1000, share).pvalue > LEAST_P
 
 
 def test_forced_and_forbidden_bits_and_large_starts_are_exact():
