@@ -50,9 +50,9 @@ class Policy:
         self.outputs = output_specs(outputs, self.inputs)
         if distribution and not fits(distribution, self.outputs):
             raise ModelError(
-                f"its manifest says that actions are {type(distribution).__name__}, of other sizes "
-                f"than outputs {', '.join(map(signature, self.outputs.values()))}; "
-                "export the run again"
+                f"its manifest says that actions are {type(distribution).__name__}, but the "
+                f"outputs {', '.join(map(signature, self.outputs.values()))} are of other types "
+                "or sizes; export the run again"
             )
         self.distribution = distribution or plain_categorical(outputs)
         self.choices = self._masked_choices(outputs)

@@ -81,8 +81,9 @@ def choices_of(distribution: Discrete, logits: NDArray[np.float32]) -> Choices:
 
 def fits(distribution: ActionDistribution, outputs: Mapping[str, TensorSpec]) -> bool:
     """Whether `outputs` are those of a policy that acts by `distribution`."""
-    parameters = "mean" if isinstance(distribution, Continuous) else "logits"
-    if parameters not in outputs:
+    action, is_continuous = outputs["action"], isinstance(distribution, Continuous)
+    parameters = "mean" if is_continuous else "logits"
+    if parameters not in outputs or is_continuous != np.issubdtype(action.dtype, np.floating):
         return False
     (width,) = outputs[parameters].row_shape
     shape = () if isinstance(distribution, Categorical) else tuple(distribution.shape)
@@ -96,7 +97,7 @@ def fits(distribution: ActionDistribution, outputs: Mapping[str, TensorSpec]) ->
             is_sized = width == components
         case Gaussian(low=low, high=high) | TanhGaussian(low=low, high=high):
             is_sized = len(low) == len(high) == width == components
-    return is_sized and outputs["action"].row_shape == shape
+    return is_sized and action.row_shape == shape
 
 
 def plain_categorical(outputs: Outputs) -> Categorical | None:
@@ -120,8 +121,6 @@ def sample(distribution: ActionDistribution, outputs: Outputs, seed: int | None)
     rng, greedy = np.random.default_rng(seed), outputs["action"]
     if isinstance(distribution, Continuous):
         values: Array = _sample_gaussian(distribution, outputs["mean"], outputs["log_std"], rng)
-        if np.issubdtype(greedy.dtype, np.integer):
-            values = np.rint(values)  # a cast alone would go towards 0
     else:
         values = _sample_choices(choices_of(distribution, outputs["logits"]), rng)
     with np.errstate(over="ignore"):

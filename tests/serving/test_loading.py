@@ -231,6 +231,7 @@ def test_golden_observations_of_another_shape(export, capsys, observation):
         ({"logits_name": "mean"}, "the model has outputs ['action', 'mean', 'value']"),
         ({"batch": 1}, "expected only the batch symbolic"),
         ({"action_dtype": TensorProto.FLOAT16}, "output action is float16 [2]"),
+        ({"action_dtype": TensorProto.FLOAT}, "actions are Categorical, but the outputs action fl"),
     ],
 )
 def test_graphs_that_break_the_contract(
