@@ -183,7 +183,8 @@ class GraphEnvironmentContract(EnvironmentContract):
         stream = rollout(env, actions)
         actions[:, 0] = random_actions(env.spec, STEPS, seed=1)[:, 0]
         changed = rollout(env, actions)
-        for leaf, expected in zip(changed, stream, strict=True):
+        leaves = (tf.nest.flatten(time_steps) for time_steps in (changed, stream))
+        for leaf, expected in zip(*leaves, strict=True):
             np.testing.assert_array_equal(leaf[:, 1:], expected[:, 1:])
         assert np.any(changed.observation[:, 0] != stream.observation[:, 0])
 

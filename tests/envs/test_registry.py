@@ -113,7 +113,7 @@ def test_null_settings_are_the_environments_own() -> None:
         (EnvConfig(id="no_such_module:Own-v0"), "No module named 'no_such_module'"),
         (EnvConfig(id="MinAtar/Brekout-v1", backend="graph"), "did you mean MinAtar/Breakout-v1?"),
         (EnvConfig(id="FrozenLake-v1", backend="graph"), "set env.backend=gymnasium"),
-        (EnvConfig(id="Blackjack-v1"), "expected one array"),
+        (EnvConfig(id="Blackjack-v1"), "expected Box, Discrete, "),
     ],
 )
 def test_an_id_that_cannot_be_is_refused(config: EnvConfig, expected: str) -> None:
