@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "a2c_tf.envs.catch": {"envs.base", "types"},
     "a2c_tf.envs.host": {"command_line", "types"},
     "a2c_tf.envs.minatar.board": {"types"},
+    "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
+    "a2c_tf.envs.minatar.asterix": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
     "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
 }
 COMMANDS = {"train", "evaluate", "plot"}

@@ -1,0 +1,50 @@
+"""Boards as ten integers `[B, 10]`: bit x of number y is the cell in row y and column x.
+
+A whole board is shifted at once, what leaves it falls off, and two things meet where an `and` is
+not 0: an operation costs a tenth of what it does on boards of bool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from a2c_tf.envs.minatar.board import SIZE
+
+FULL_ROW = 2**SIZE - 1
+
+
+def is_row(y: tf.Tensor | int) -> tf.Tensor:
+    """Which row `y` `[B]` is, `[B, 10]` bool."""
+    return tf.range(SIZE)[tf.newaxis, :] == tf.reshape(y, [-1, 1])
+
+
+def bit(x: tf.Tensor) -> tf.Tensor:
+    """A row with the one cell in column `x`, which must be on the board."""
+    return tf.bitwise.left_shift(tf.ones_like(x), x)
+
+
+def at(y: tf.Tensor | int, x: tf.Tensor) -> tf.Tensor:
+    """A board with the one cell (y, x), each `[B]`."""
+    return tf.where(is_row(y), bit(x)[:, tf.newaxis], 0)
+
+
+def shift(rows: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
+    """The rows one column to the right, or to the left; what leaves the board is gone."""
+    right = tf.bitwise.left_shift(rows, 1) & FULL_ROW
+    return tf.where(rightward, right, tf.bitwise.right_shift(rows, 1))
+
+
+def meet(board: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """Whether the boards `[B, 10]` have a cell in common, `[B]` bool."""
+    return tf.reduce_any((board & other) != 0, axis=1)
+
+
+def to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Boards `[B, 10]` as the planes of an observation, `[B, 10, 10, C]` bool."""
+    channel = tf.range(len(boards))
+    rows = boards[0][:, :, tf.newaxis, tf.newaxis]
+    for i, board in enumerate(boards[1:], start=1):  # XLA fuses this, and no concatenation
+        rows = tf.where(channel == i, board[:, :, tf.newaxis, tf.newaxis], rows)
+    return (rows & bit(tf.range(SIZE))[:, tf.newaxis]) != 0
