@@ -17,13 +17,14 @@ from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import make_gymnasium
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.minatar.freeway import Freeway
 
 GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
     "CartPole-v1": CartPole,
     "Catch-v0": Catch,
     **{
         f"MinAtar/{game.__name__}-{version}": functools.partial(game, version=version)
-        for game in (Asterix, Breakout)
+        for game in (Asterix, Breakout, Freeway)
         for version in ("v0", "v1")
     },
 }

@@ -14,7 +14,7 @@ from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.envs.minatar.board import ACTIONS
 
 Chance = Callable[[Any, np.ndarray], Sequence[Any]]
-"""(oracle, our noise of a step `[K]`) -> the uniform numbers that the oracle draws in that step."""
+"""(oracle, our noise of a step `[K]`) -> the uniform numbers that the oracle then has to draw."""
 Encode = Callable[[Any], Any]
 """oracle -> its state as ours, of scalars and of arrays without B."""
 Policy = Callable[[Any, np.random.Generator, tuple[str, ...]], Sequence[int]]
@@ -36,9 +36,6 @@ class Chosen:
         low, high = (0, low) if high is None else (low, high)
         numbers = low + (self.rand(size) * (high - low)).astype(int)
         return numbers if size else int(numbers)
-
-    def assert_used_up(self) -> None:
-        assert not self._numbers
 
 
 class ChosenMinAtar:
@@ -72,7 +69,6 @@ class ChosenMinAtar:
             reward, self._fresh = 0.0, False
         else:
             reward, self._fresh = self.outer.act(action)
-        random.assert_used_up()
         return game.state(), reward, self._fresh
 
 
@@ -112,7 +108,6 @@ def record_steps(
             noise = rng.uniform(size=noise_size).astype(np.float32)
             game.random = Chosen(chance(game, noise))
             reward, terminated = game.act(action)
-            game.random.assert_used_up()
             rows.append((before, action, noise, encode(game), reward, terminated, game.state()))
     before, action, noise, after, *outcome = zip(*rows, strict=True)
     stacked = (np.stack(leaf) for leaf in outcome)

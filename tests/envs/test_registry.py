@@ -18,6 +18,7 @@ from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.minatar.freeway import Freeway
 
 OWN_MODULE = """
 import gymnasium
@@ -62,6 +63,8 @@ def refusal(config: EnvConfig) -> str:
         ("MinAtar/Asterix-v1", Asterix),
         ("MinAtar/Breakout-v0", Breakout),
         ("MinAtar/Breakout-v1", Breakout),
+        ("MinAtar/Freeway-v0", Freeway),
+        ("MinAtar/Freeway-v1", Freeway),
     ],
 )
 def test_what_the_graph_has_is_taken_from_the_graph(env_id: str, game: type, backend: str) -> None:
