@@ -39,6 +39,11 @@ MAY_IMPORT = {
     "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
     "a2c_tf.envs.minatar.asterix": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
     "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.space_invaders": {
+        "envs.base",
+        "envs.minatar.bitboard",
+        "envs.minatar.board",
+    },
     "a2c_tf.envs.minatar.freeway": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
 }
 COMMANDS = {"train", "evaluate", "plot"}
