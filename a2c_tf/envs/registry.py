@@ -18,6 +18,7 @@ from a2c_tf.envs.host import make_gymnasium
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
+from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 
 GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
@@ -25,7 +26,7 @@ GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
     "Catch-v0": Catch,
     **{
         f"MinAtar/{game.__name__}-{version}": functools.partial(game, version=version)
-        for game in (Asterix, Breakout, Freeway, SpaceInvaders)
+        for game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
         for version in ("v0", "v1")
     },
 }

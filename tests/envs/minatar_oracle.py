@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import minatar
@@ -134,7 +134,7 @@ def assert_same_steps(
     noise = tf.constant(steps.noise[:, taken])
     outcome = variant(step)(before, tf.constant(indices), noise)
     after, reward, terminated, observation = tf.nest.map_structure(lambda t: t.numpy(), outcome)
-    for name, actual, expected in zip(after._fields, after, steps.after, strict=True):
+    for (name, actual), (_, expected) in zip(_leaves(after), _leaves(steps.after), strict=True):
         np.testing.assert_array_equal(actual, expected[taken], err_msg=name)
         assert actual.dtype == expected.dtype, name
     np.testing.assert_array_equal(reward, steps.reward[taken])
@@ -209,8 +209,15 @@ def random_episodes(name: str, episodes: int, seed: int) -> tuple[np.ndarray, np
 
 
 def _stack(states: Sequence[Any]) -> Any:
-    """States of single games as one, every leaf `[N, ...]`, integers as int32 unless of 64 bits."""
-    fields = (
-        np.stack([np.asarray(leaf) for leaf in leaves]) for leaves in zip(*states, strict=True)
-    )
-    return type(states[0])(*fields)
+    """States of single games as one, every leaf `[N, ...]`."""
+    columns = zip(*map(tf.nest.flatten, states), strict=True)
+    return tf.nest.pack_sequence_as(states[0], [np.stack(column) for column in columns])
+
+
+def _leaves(state: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays of a state and their names."""
+    for name, value in zip(state._fields, state, strict=True):
+        if isinstance(value, tuple):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield path + name, value

@@ -19,6 +19,7 @@ from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
+from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 
 OWN_MODULE = """
@@ -64,6 +65,8 @@ def refusal(config: EnvConfig) -> str:
         ("MinAtar/Asterix-v1", Asterix),
         ("MinAtar/Breakout-v0", Breakout),
         ("MinAtar/Breakout-v1", Breakout),
+        ("MinAtar/Seaquest-v0", Seaquest),
+        ("MinAtar/Seaquest-v1", Seaquest),
         ("MinAtar/SpaceInvaders-v0", SpaceInvaders),
         ("MinAtar/SpaceInvaders-v1", SpaceInvaders),
         ("MinAtar/Freeway-v0", Freeway),

@@ -41,10 +41,26 @@ def meet(board: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any((board & other) != 0, axis=1)
 
 
+def count(board: tf.Tensor) -> tf.Tensor:
+    """The cells of a board, `[B]` int32."""
+    return tf.reduce_sum(tf.cast(tf.raw_ops.PopulationCount(x=board), tf.int32), axis=1)
+
+
+def once(bits: tf.Tensor) -> tf.Tensor:
+    """`bits` themselves, all but the two highest, computed once.
+
+    XLA fuses what leads to a tensor into every kernel that reads it, for each element anew where it
+    is broadcast. It does not do so with a reduction, so this is one: even bits plus odd ones.
+    """
+    even = (1 << (8 * bits.dtype.size - 2)) // 3  # 0b01...01
+    halves = tf.constant([even, 2 * even], bits.dtype)
+    return tf.reduce_sum(bits & tf.reshape(halves, [2] + [1] * bits.shape.rank), axis=0)
+
+
 def to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
     """Boards `[B, 10]` as the planes of an observation, `[B, 10, 10, C]` bool."""
     channel = tf.range(len(boards))
-    rows = boards[0][:, :, tf.newaxis, tf.newaxis]
-    for i, board in enumerate(boards[1:], start=1):  # XLA fuses this, and no concatenation
-        rows = tf.where(channel == i, board[:, :, tf.newaxis, tf.newaxis], rows)
+    rows = tf.zeros([1, 1, 1, 1], tf.int32)
+    for i, board in enumerate(boards):  # a concatenation would cost more
+        rows = tf.where(channel == i, once(board)[:, :, tf.newaxis, tf.newaxis], rows)
     return (rows & bit(tf.range(SIZE))[:, tf.newaxis]) != 0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.envs.minatar.bitboard import at, bit, is_row, meet, shift, to_planes
+from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, shift, to_planes
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
 
 GROUND = SIZE - 1
@@ -96,7 +96,7 @@ class SpaceInvaders(GraphEnvironment[SpaceInvadersState]):
             move_timer=move_timer - 1,
             move_period=game.move_period,
         )
-        return self._next_wave(after), tf.cast(_count(struck), tf.float32), terminated
+        return self._next_wave(after), tf.cast(count(struck), tf.float32), terminated
 
     def observe(self, game: SpaceInvadersState) -> tf.Tensor:
         rightward = game.rightward[:, tf.newaxis]
@@ -141,7 +141,7 @@ def _march(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Where it is time: aliens moved, their direction, timer, and whether they came too low."""
     moves = game.move_timer == 0
-    timer = tf.where(moves, tf.minimum(_count(game.aliens), game.move_period), game.move_timer)
+    timer = tf.where(moves, tf.minimum(count(game.aliens), game.move_period), game.move_timer)
     edge = tf.where(game.rightward, 1 << (SIZE - 1), 1)
     turns = moves & meet(game.aliens, edge[:, tf.newaxis])
     lower = tf.concat([game.aliens[:, -1:], game.aliens[:, :-1]], axis=1)  # goes round
@@ -170,8 +170,3 @@ def _move_up(rows: tf.Tensor) -> tf.Tensor:
 
 def _move_down(rows: tf.Tensor) -> tf.Tensor:
     return tf.pad(rows[:, :-1], [[0, 0], [1, 0]])
-
-
-def _count(rows: tf.Tensor) -> tf.Tensor:
-    """The cells of a board, `[B]` int32."""
-    return tf.reduce_sum(tf.cast(tf.raw_ops.PopulationCount(x=rows), tf.int32), axis=1)
