@@ -61,6 +61,8 @@ class EnvConfig(Section):
     """B, environments stepped together."""
     sticky_action_probability: Fraction | None = None
     """chance that the last action repeats; null: the environment's own (MinAtar 0.1)."""
+    difficulty_ramping: bool | None = None
+    """the game gets harder with time; null: the environment's own (MinAtar true)."""
     max_episode_steps: Positive | None = None
     """truncate episodes after so many steps; null: the environment's own limit."""
 

@@ -70,7 +70,16 @@ MAY_IMPORT = {
     "a2c_tf.envs.mountain_car": {"envs.base", "types"},
     "a2c_tf.envs.pendulum": {"envs.base", "types"},
     "a2c_tf.envs.minatar.board": {"types"},
+    "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
+    "a2c_tf.envs.minatar.asterix": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
     "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.seaquest": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.space_invaders": {
+        "envs.base",
+        "envs.minatar.bitboard",
+        "envs.minatar.board",
+    },
+    "a2c_tf.envs.minatar.freeway": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
 }
 COMMANDS = {"train", "evaluate", "plot"}
 

@@ -17,7 +17,11 @@ from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.minatar.freeway import Freeway
+from a2c_tf.envs.minatar.seaquest import Seaquest
+from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
 from a2c_tf.envs.pendulum import Pendulum
 
@@ -61,8 +65,16 @@ def refusal(config: EnvConfig) -> str:
         ("Acrobot-v1", Acrobot),
         ("CartPole-v1", CartPole),
         ("Catch-v0", Catch),
+        ("MinAtar/Asterix-v0", Asterix),
+        ("MinAtar/Asterix-v1", Asterix),
         ("MinAtar/Breakout-v0", Breakout),
         ("MinAtar/Breakout-v1", Breakout),
+        ("MinAtar/Seaquest-v0", Seaquest),
+        ("MinAtar/Seaquest-v1", Seaquest),
+        ("MinAtar/SpaceInvaders-v0", SpaceInvaders),
+        ("MinAtar/SpaceInvaders-v1", SpaceInvaders),
+        ("MinAtar/Freeway-v0", Freeway),
+        ("MinAtar/Freeway-v1", Freeway),
         ("MountainCar-v0", MountainCar),
         ("MountainCarContinuous-v0", MountainCarContinuous),
         ("Pendulum-v1", Pendulum),
@@ -95,12 +107,14 @@ def test_settings_reach_the_environment() -> None:
         registry.make(EnvConfig(id="FrozenLake-v1", max_episode_steps=9)).spec.max_episode_steps
         == 9
     )
+    assert not registry.make(EnvConfig(id="MinAtar/Asterix-v1", difficulty_ramping=False)).ramping
 
 
 def test_null_settings_are_the_environments_own() -> None:
     assert registry.make(EnvConfig(id="CartPole-v1")).spec.max_episode_steps == 500
     assert registry.make(EnvConfig(id="CartPole-v1")).sticky_action_probability == 0
     assert registry.make(EnvConfig(id="MinAtar/Breakout-v1")).sticky_action_probability == 0.1
+    assert registry.make(EnvConfig(id="MinAtar/Asterix-v1")).ramping
 
 
 @pytest.mark.parametrize(
@@ -129,6 +143,22 @@ def test_sticky_actions_are_refused_on_the_host(env_id: str, backend: str) -> No
     config = EnvConfig(id=env_id, backend=backend, sticky_action_probability=0.1)
     message = refusal(config)
     assert message.startswith("env.sticky_action_probability=0.1: ")
+    assert env_id in message
+
+
+@pytest.mark.parametrize("ramping", [False, True])
+@pytest.mark.parametrize(
+    ("env_id", "backend"),
+    [
+        ("Acrobot-v1", "auto"),
+        ("CartPole-v1", "auto"),
+        ("MinAtar/Breakout-v1", "graph"),
+        ("MinAtar/Asterix-v1", "gymnasium"),
+    ],
+)
+def test_ramping_is_refused_where_there_is_none(env_id: str, backend: str, ramping: bool) -> None:
+    message = refusal(EnvConfig(id=env_id, backend=backend, difficulty_ramping=ramping))
+    assert message.startswith(f"env.difficulty_ramping={ramping}: ")
     assert env_id in message
 
 
