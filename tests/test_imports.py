@@ -73,7 +73,13 @@ MAY_IMPORT = {
     "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
     "a2c_tf.envs.minatar.asterix": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
     "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
-    "a2c_tf.envs.minatar.seaquest": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.seaquest": {
+        "envs.base",
+        "envs.minatar.bitboard",
+        "envs.minatar.board",
+        "envs.minatar.seaquest_divers",
+        "envs.minatar.seaquest_enemies",
+    },
     "a2c_tf.envs.minatar.space_invaders": {
         "envs.base",
         "envs.minatar.bitboard",
