@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import checkpointing, distributions, evaluation, networks, optimizers, train_step
+from a2c_tf import (
+    checkpointing,
+    distributions,
+    evaluation,
+    forward,
+    networks,
+    optimizers,
+    train_step,
+)
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.distributions import Distribution
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.learner import Learner, Schedules
+from a2c_tf.forward import StepOutput
+from a2c_tf.inspection import Inspector
+from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
+from a2c_tf.normalization import RewardScale
 from a2c_tf.schedules import make_schedule
-from a2c_tf.types import EnvSpec
+from a2c_tf.types import CoreState, EnvSpec, UnrollState
 from a2c_tf.unroll import initial_state, make_advance
+
+
+class Seeds(NamedTuple):
+    """Independent seeds that follow from the one of the run; each but `weights` `[2]` int32."""
+
+    weights: int
+    env: tf.Tensor
+    action: tf.Tensor
 
 
 class Agent(NamedTuple):
@@ -27,17 +46,19 @@ class Agent(NamedTuple):
     distribution: Distribution
     model: keras.Model
 
-    def policy(self, observation: tf.Tensor) -> tf.Tensor:
-        """Parameters of the action distribution, `[B, P]`."""
-        return self.model(observation)["policy"]
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it remembers."""
+        return "core_state" in self.model.output
 
+    def policy(self, observation: Any, core_state: CoreState) -> StepOutput:
+        """What the network says of `[B, *obs]`."""
+        return forward.step(self.model, observation, core_state)
 
-class Seeds(NamedTuple):
-    """Independent seeds that follow from the one of the run; each but `weights` `[2]` int32."""
-
-    weights: int
-    env: tf.Tensor
-    action: tf.Tensor
+    def start(self, env: Environment, seeds: Seeds) -> UnrollState:
+        """The agent at the start of an episode in every environment, remembering nothing."""
+        core_state = forward.initial_core_state(self.model, env.spec.num_envs)
+        return initial_state(env, seeds.env, seeds.action, core_state)
 
 
 def make_seeds(seed: int, *purpose: int) -> Seeds:
@@ -53,12 +74,22 @@ def make_agent(spec: EnvSpec, config: Config) -> Agent:
       ConfigError: for spaces that network or distribution do not take.
     """
     try:
-        distribution = distributions.for_space(spec.action_space)
+        distribution = _distribution(spec, config)
         seed = make_seeds(config.run.seed).weights
         model = networks.make_actor_critic(spec, config.network, seed)
     except ValueError as error:
         raise ConfigError(f"env.id={spec.id}: {error}") from None
     return Agent(spec, distribution, model)
+
+
+def _distribution(spec: EnvSpec, config: Config) -> Distribution:
+    distribution = distributions.for_space(spec.action_space, config.network.squash_actions)
+    if spec.action_mask_size not in (0, distribution.mask_size):
+        raise ValueError(
+            f"its action masks hold {spec.action_mask_size} booleans; expected "
+            f"{distribution.mask_size} for the action space {spec.action_space}"
+        )
+    return distribution
 
 
 def load_agent(config: Config, checkpoint: checkpointing.Checkpoint) -> Agent:
@@ -80,18 +111,24 @@ def make_training(
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    a2c = config.a2c
+    scale = RewardScale(env.spec.num_envs, a2c.gamma) if a2c.scale_reward else None
     learner = Learner(
         agent.model,
         optimizers.make_optimizer(config.optimizer),
         agent.distribution,
         loss_weights(config),
         make_schedules(config),
-        config.a2c.max_grad_norm,
+        a2c.max_grad_norm,
+        Running(networks.normalizers(agent.model, env.spec), scale),
         accelerate=mode.accelerate_learner,
     )
-    advance = mode.accelerate_advance(make_advance(env, agent.distribution))
+    advance = mode.accelerate_advance(
+        make_advance(env, agent.distribution, noise_hold=a2c.noise_hold)
+    )
+    inspector = Inspector(learner, config.run.inspect_every)
     step = train_step.make_train_step(
-        learner, agent.policy, advance, config.a2c.unroll_length, mode.whole_xla
+        learner, inspector, agent.policy, advance, a2c.unroll_length, mode.whole_xla
     )
     return learner, step
 
@@ -129,12 +166,13 @@ class Player:
     def __init__(self, agent: Agent, config: Config, episodes: int, deterministic: bool) -> None:
         num_envs = evaluation.num_envs_for(episodes)
         self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
-        advance = make_advance(self._env, agent.distribution, deterministic)
+        hold = config.a2c.noise_hold
+        advance = make_advance(self._env, agent.distribution, deterministic, hold)
         if self._env.spec.backend == "graph":
             advance = train_step.xla(advance)
+        self._agent = agent
         self._evaluator = evaluation.Evaluator(self._env, agent.policy, advance, episodes)
 
     def play(self, seed: int) -> evaluation.Evaluation:
         """Plays the episodes that follow from `seed`."""
-        seeds = make_seeds(seed, 1)
-        return self._evaluator.evaluate(initial_state(self._env, seeds.env, seeds.action))
+        return self._evaluator.evaluate(self._agent.start(self._env, make_seeds(seed, 1)))

@@ -56,7 +56,7 @@ class Checkpoint(NamedTuple):
     model: Arrays
     """the weights by name."""
     optimizer: Arrays
-    """slots and iteration by name."""
+    """slots and iteration by name, and the scale of rewards where there is one."""
     unroll: Arrays
     """environments and random numbers; empty where the environment cannot be saved, so that a
     resumed run starts new episodes and equals the uninterrupted one in distribution only."""

@@ -61,6 +61,8 @@ class EnvConfig(Section):
     """B, environments stepped together."""
     sticky_action_probability: Fraction | None = None
     """chance that the last action repeats; null: the environment's own (MinAtar 0.1)."""
+    difficulty_ramping: bool | None = None
+    """the game gets harder with time; null: the environment's own (MinAtar true)."""
     max_episode_steps: Positive | None = None
     """truncate episodes after so many steps; null: the environment's own limit."""
 
@@ -74,9 +76,25 @@ class NetworkConfig(Section):
     activation: Literal["relu", "tanh", "silu"] = "relu"
     shared: bool = True
     """policy and value share the torso; false: each has one of its own."""
+    core: Literal["none", "lstm", "gru"] = "none"
+    """memory between torso and heads."""
+    core_size: Positive = 128
+    """units of the core."""
+    normalize_observation: bool = False
+    """floats are brought to mean 0 and variance 1 by running statistics inside the network."""
+    squash_actions: bool = False
+    """continuous actions go through tanh into their bounds; false: they are clipped."""
+    log_std_init: float = 0.0
+    """logarithm of the first standard deviation of continuous actions, in half ranges of them."""
     builder: str | None = None
     """my_package.models:build, called with (EnvSpec, width of the policy head), gives a Keras
-    functional model in place of all the above."""
+    functional model in place of torso, core and heads."""
+
+    @pydantic.model_validator(mode="after")
+    def _builder_fits(self) -> NetworkConfig:
+        if self.builder and (self.core != "none" or self.normalize_observation):
+            raise ValueError("a builder's network has no core and normalize_observation of ours")
+        return self
 
 
 def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:
@@ -104,6 +122,11 @@ class A2CConfig(Section):
     entropy_schedule: Schedule = "constant"
     entropy_milestones: Milestones = ()
     """of a piecewise schedule, as optimizer.milestones."""
+    noise_hold: Positive = 1
+    """steps for which each environment keeps the random numbers that its actions are drawn with;
+    above 1 exploration is the same for so long, as that of gSDE with sde_sample_freq."""
+    scale_reward: bool = False
+    """rewards are divided by the standard deviation of the discounted return so far."""
     value_coef: Annotated[float, Field(ge=0)] = 0.5
     max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
     """the gradient's global norm is clipped to this."""
@@ -142,6 +165,8 @@ class RunConfig(Section):
     """K, updates in one compiled call."""
     compile: Literal["auto", "xla", "mixed"] = "auto"
     """xla: the whole step; mixed: all but the network; auto: mixed for convolutions, else xla."""
+    inspect_every: NonNegative = 0
+    """updates between looks at what the losses do to the shared weights; 0: never."""
     log_every: Positive = 20_000
     """steps between lines of metrics.jsonl."""
     save_every: Positive = 1_000_000

@@ -60,7 +60,7 @@ class Evaluator:
 
     Args:
       env: as many environments as `num_envs_for(episodes)` says.
-      policy: observation -> parameters of the action distribution.
+      policy: (observation, core state) -> what the network says.
       advance: greedy or sampling, as the evaluation is to be.
       episodes: how many in all.
     """
@@ -113,7 +113,7 @@ def _make_play(
     def step(
         t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray]
     ) -> tuple[tf.Tensor, UnrollState, list[tf.TensorArray]]:
-        state, _ = advance(state, policy(state.time_step.observation))
+        state, _ = advance(state, policy(state.time_step.observation, state.core_state))
         row = (state.time_step.last, state.episode_return, state.episode_length)
         return t + 1, state, [a.write(t, x) for a, x in zip(arrays, row, strict=True)]
 

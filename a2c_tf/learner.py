@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from a2c_tf import forward
 from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.normalization import RewardScale, RunningNormalization
 from a2c_tf.schedules import Schedule
 from a2c_tf.types import Metrics, Trajectory
 
@@ -19,7 +21,10 @@ METRIC_NAMES = (
     "loss/value",
     "policy/entropy",
     "value/explained_variance",
+    "value/mean",
+    "value/rms",
     "grad/global_norm",
+    "grad/clipped",
     "learning_rate",
     "entropy_coef",
 )
@@ -34,16 +39,29 @@ class Schedules(NamedTuple):
     entropy_coef: Schedule
 
 
+class Running(NamedTuple):
+    """The running statistics that learning keeps beside the weights."""
+
+    normalizers: Sequence[RunningNormalization | None] = ()
+    """of each array of an observation."""
+    reward_scale: RewardScale | None = None
+    """None leaves rewards as they are."""
+
+
+NOTHING_RUNNING = Running()
+
+
 class Learner:
     """Model, optimizer and counters, and the update that one trajectory makes to them.
 
     Args:
-      model: observation -> {"policy", "value"}.
+      model: as `networks.make_actor_critic` makes it.
       optimizer: built for the model's weights; its learning rate is set before each update.
       distribution: the family that the policy head parametrises.
       weights: the scalars of the loss; the entropy coefficient follows its schedule.
       schedules: of learning rate and entropy coefficient, by environment steps.
       max_grad_norm: the gradient's global norm is clipped to this.
+      running: statistics of observations and rewards.
       accelerate: wraps the two functions that are many small operations on few numbers.
     """
 
@@ -55,18 +73,44 @@ class Learner:
         weights: LossWeights,
         schedules: Schedules,
         max_grad_norm: float,
+        running: Running = NOTHING_RUNNING,
         accelerate: Accelerate = lambda function: function,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
+        self.distribution = distribution
         self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")
         self.updates = tf.Variable(0, dtype=tf.int64, name="updates")
         self._weights = weights
         self._schedules = schedules
         self._max_grad_norm = max_grad_norm
+        self._running = running
         self._loss = accelerate(functools.partial(a2c_loss, distribution))
         self._descend = accelerate(self._clip_and_apply)
         optimizer.build(model.trainable_variables)
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything but the model that a checkpoint must hold, counters apart."""
+        scale = self._running.reward_scale
+        return [*self.optimizer.variables, *(scale.variables if scale else ())]
+
+    @property
+    def weights(self) -> LossWeights:
+        """The scalars of the loss at this step."""
+        return self._weights._replace(entropy_coef=self._schedules.entropy_coef(self.env_steps))
+
+    def scale_reward(self, trajectory: Trajectory) -> Trajectory:
+        """The trajectory as the loss is to see it; counts its rewards in."""
+        if self._running.reward_scale is None:
+            return trajectory
+        reward = self._running.reward_scale.scale(trajectory.reward, trajectory.mask)
+        return trajectory._replace(reward=reward)
+
+    def loss(self, trajectory: Trajectory) -> tuple[tf.Tensor, Metrics]:
+        """The A2C loss of a trajectory under the present weights, and its parts."""
+        output = forward.over_trajectory(self.model, trajectory)
+        return self._loss(*output, trajectory, self.weights)
 
     def update(self, trajectory: Trajectory) -> Metrics:
         """One step down the gradient of the A2C loss; returns scalars.
@@ -74,22 +118,13 @@ class Learner:
         Where the gradient is not finite the weights stay as they are, and `grad/global_norm`
         tells.
         """
-        entropy_coef = self._schedules.entropy_coef(self.env_steps)
-        weights = self._weights._replace(entropy_coef=entropy_coef)
-        bootstrap_value = self.model(trajectory.observation[-1])["value"]  # [B]
         with tf.GradientTape() as tape:
-            parameters, value = self._forward(trajectory.observation[:-1])
-            loss, metrics = self._loss(parameters, value, bootstrap_value, trajectory, weights)
+            loss, metrics = self.loss(trajectory)
         gradients = tape.gradient(loss, self.model.trainable_variables)
+        entropy_coef = self.weights.entropy_coef
         descent = self._descend(gradients, trajectory.mask)
+        self._merge_observations(trajectory)
         return {**metrics, **descent, "entropy_coef": entropy_coef}
-
-    def _forward(self, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both heads at `[T, B]` observations, as one batch."""
-        rows = observation.shape[:2]
-        output = self.model(tf.reshape(observation, [-1, *observation.shape[2:]]))
-        policy, value = output["policy"], output["value"]
-        return tf.reshape(policy, [*rows, *policy.shape[1:]]), tf.reshape(value, rows)
 
     def _clip_and_apply(self, gradients: list[tf.Tensor], mask: tf.Tensor) -> Metrics:
         learning_rate = self._schedules.learning_rate(self.env_steps)
@@ -101,4 +136,15 @@ class Learner:
         self.optimizer.apply(clipped)
         self.updates.assign_add(1)
         self.env_steps.assign_add(tf.cast(tf.reduce_sum(mask), tf.int64))
-        return {"grad/global_norm": norm, "learning_rate": learning_rate}
+        return {
+            "grad/global_norm": norm,
+            "grad/clipped": tf.cast(norm > self._max_grad_norm, tf.float32),
+            "learning_rate": learning_rate,
+        }
+
+    def _merge_observations(self, trajectory: Trajectory) -> None:
+        """Counts o_1 .. o_T in, once each; acting and learning have used the same statistics."""
+        arrays = tf.nest.flatten(trajectory.observation)
+        for normalizer, x in zip(self._running.normalizers, arrays, strict=False):
+            if normalizer is not None:
+                normalizer.merge(tf.reshape(x[1:], [-1, *x.shape[2:]]))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.distributions import Distribution
+from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.returns import lambda_returns
 from a2c_tf.types import Metrics, Trajectory
 
@@ -42,10 +42,10 @@ def a2c_loss(
 
     Args:
       distribution: the family that `parameters` belong to.
-      parameters: policy head at o_0 .. o_{T-1}, `[T, B, parameter_size]`.
+      parameters: policy at o_0 .. o_{T-1}, `[T, B, P]`.
       value: value head at o_0 .. o_{T-1}, `[T, B]`.
       bootstrap_value: value head at o_T, `[B]`; no gradient flows into it.
-      trajectory: actions, rewards, discounts and mask.
+      trajectory: actions and their masks, rewards, discounts and mask.
       weights: the scalars of the loss.
 
     Returns:
@@ -53,19 +53,22 @@ def a2c_loss(
     """
     returns = _targets(value, bootstrap_value, trajectory, weights)  # [T, B]
     error = returns - value
+    parameters = apply_mask(distribution, parameters, trajectory.action_mask)
     log_prob = distribution.log_prob(parameters, trajectory.action)
     advantage = tf.stop_gradient(error)
     if weights.normalize_advantage:
         advantage = _normalized(advantage, trajectory.mask)
-    policy_loss = _mean(-advantage * log_prob, trajectory.mask)
-    value_loss = _mean(tf.square(error), trajectory.mask)
-    entropy = _mean(distribution.entropy(parameters), trajectory.mask)
+    policy_loss = masked_mean(-advantage * log_prob, trajectory.mask)
+    value_loss = masked_mean(tf.square(error), trajectory.mask)
+    entropy = masked_mean(distribution.entropy(parameters), trajectory.mask)
     loss = policy_loss + weights.value_coef * value_loss - weights.entropy_coef * entropy
     return loss, {
         "loss/policy": policy_loss,
         "loss/value": value_loss,
         "policy/entropy": entropy,
         "value/explained_variance": _explained_variance(value_loss, returns, trajectory.mask),
+        "value/mean": masked_mean(value, trajectory.mask),
+        "value/rms": tf.sqrt(masked_mean(tf.square(value), trajectory.mask)),
     }
 
 
@@ -91,16 +94,16 @@ def _targets(
 
 def _normalized(advantage: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean 0 and standard deviation 1 over the rows with mask 1."""
-    centred = advantage - _mean(advantage, mask)
-    return centred / (tf.sqrt(_mean(tf.square(centred), mask)) + 1e-8)
+    centred = advantage - masked_mean(advantage, mask)
+    return centred / (tf.sqrt(masked_mean(tf.square(centred), mask)) + 1e-8)
 
 
-def _mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Σ mask·x / Σ mask, and 0 where nothing counts."""
+def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Σ mask·x / Σ mask, a scalar, and 0 where nothing counts."""
     return tf.math.divide_no_nan(tf.reduce_sum(mask * x), tf.reduce_sum(mask))
 
 
 def _explained_variance(value_loss: tf.Tensor, returns: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant."""
-    variance = _mean(tf.square(returns - _mean(returns, mask)), mask)
+    variance = masked_mean(tf.square(returns - masked_mean(returns, mask)), mask)
     return 1.0 - tf.math.divide_no_nan(value_loss, variance)

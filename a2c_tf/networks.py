@@ -1,124 +1,188 @@
-"""The actor-critic: torso and heads as one Keras functional model, or a user's own model."""
+"""The actor-critic: torsos, recurrent core and heads as one Keras functional model."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import gymnasium
 import keras
-import numpy as np
+import tensorflow as tf
 
-from a2c_tf import distributions
+from a2c_tf import distributions, network_builder, observations, spaces
 from a2c_tf.config import NetworkConfig
+from a2c_tf.cores import make_core
+from a2c_tf.distributions import Distribution
+from a2c_tf.normalization import RunningNormalization
 from a2c_tf.torsos import SMALLEST_IMAGE, Initializers, make_torso
 from a2c_tf.types import EnvSpec
 
 POLICY_GAIN = 0.01  # the first policy is nearly uniform
 VALUE_GAIN = 1.0
 
+Heads = dict[str, keras.KerasTensor]
+
 
 def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> keras.Model:
     """The model observation -> {"policy": [B, P], "value": [B]}, both float32.
 
-    P is what the distribution over the environment's actions asks for. Observations come in the
-    environment's own dtype; their scaling is inside the model. Weights are orthogonal with gain
-    √2, the policy head's 0.01 and the value head's 1; biases are 0.
+    With a recurrent core, {"observation", "core_state" [B, S]} -> the same and the "core_state"
+    after. P is what the distribution over the environment's actions asks for. Observations come in
+    the environment's own dtype, a Dict as a dict; their scaling is inside the model. Weights are
+    orthogonal with gain √2, the policy head's 0.01 and the value head's 1; biases are 0.
 
     Args:
       spec: for the spaces.
-      config: which torso, how wide, and whether policy and value share it; or whose model.
+      config: which torso and core, how wide, and whether policy and value share them; or whose
+        model.
       seed: of the initial weights; a user's own model sees to them itself.
 
     Raises:
       ValueError: for spaces that network or distribution do not take, or a user's model that
         does not fit them.
     """
-    parameter_size = distributions.for_space(spec.action_space).parameter_size
+    distribution = distributions.for_space(spec.action_space, config.squash_actions)
     if config.builder:
-        return _built(config.builder, spec, parameter_size)
-    space = _checked(spec.observation_space, config)
+        model = network_builder.build(config.builder, spec, distribution.head_size)
+        heads = {**model.output, "policy": _whole(model.output["policy"], distribution, config)}
+        return keras.Model(model.input, heads, name="actor_critic")
     initializers = Initializers(seed)
-    observation = keras.Input(space.shape, dtype=str(space.dtype), name="observation")
-    scaled = _scaled(observation, space)
-    if config.shared:
-        policy_features = value_features = make_torso(scaled, config, initializers, "torso")
-    else:
-        policy_features = make_torso(scaled, config, initializers, "policy_torso")
-        value_features = make_torso(scaled, config, initializers, "value_torso")
-    policy = _head(parameter_size, POLICY_GAIN, initializers, "policy")(policy_features)
-    value = _head(1, VALUE_GAIN, initializers, "value_head")(value_features)
-    value = keras.layers.Reshape((), name="value")(value)
-    return keras.Model(observation, {"policy": policy, "value": value}, name="actor_critic")
+    observation = _inputs(spec)
+    streams = _streams(observation, spec, config, initializers)
+    if config.core == "none":
+        heads = _heads(streams, distribution, config, initializers)
+        return keras.Model(observation, heads, name="actor_critic")
+    return _recurrent(observation, streams, distribution, config, initializers)
 
 
 def has_convolutions(model: keras.Model) -> bool:
     """Whether any layer is a convolution, which graph mode computes faster than XLA."""
     kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    return any(isinstance(layer, kinds) for layer in model.layers)
+    return any(isinstance(layer, kinds) for layer in _layers(model))
 
 
-def _head(width: int, gain: float, initializers: Initializers, name: str) -> keras.layers.Layer:
+def normalizers(model: keras.Model, spec: EnvSpec) -> list[RunningNormalization | None]:
+    """The layer that normalises each array of an observation, None where there is none."""
+    layers = {layer.name: layer for layer in _layers(model)}
+    names = spaces.parts(spec.observation_space)
+    return [layers.get(observations.normalizer_name(name)) for name in names]
+
+
+def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+class StateIndependent(keras.layers.Layer):
+    """Appends weights to `[B, N]`, the same in every row: `[B, N + size]`."""
+
+    def __init__(self, size: int, value: float, **settings: str) -> None:
+        super().__init__(**settings)
+        self._size, self._value = size, value
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        initializer = keras.initializers.Constant(self._value)
+        self.weight = self.add_weight((self._size,), initializer, name="weight")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        rows = tf.broadcast_to(self.weight, [tf.shape(x)[0], self._size])
+        return tf.concat([x, rows], axis=-1)
+
+
+def _inputs(spec: EnvSpec) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
+    parts = spaces.parts(spec.observation_space)
+    # Keras wants the inputs of a dict to be named by its keys
+    names = [name.removeprefix(f"{spaces.NAME}_") for name in parts]
+    arrays = [
+        keras.Input(space.shape, dtype=str(space.dtype), name=name)
+        for name, space in zip(names, parts.values(), strict=True)
+    ]
+    return spaces.pack(spec.observation_space, arrays)
+
+
+def _streams(
+    observation: keras.KerasTensor | dict[str, keras.KerasTensor],
+    spec: EnvSpec,
+    config: NetworkConfig,
+    initializers: Initializers,
+) -> list[keras.KerasTensor]:
+    """The features that policy and value share, or those of each."""
+    parts = spaces.parts(spec.observation_space)
+    _check_images(parts, config)
+    encoded = {
+        name: observations.encode(x, space, name, config.normalize_observation)
+        for (name, space), x in zip(parts.items(), tf.nest.flatten(observation), strict=True)
+    }
+
+    def stream(torso: str) -> keras.KerasTensor:
+        named = {name: torso + name.removeprefix(spaces.NAME) for name in encoded}
+        features = [make_torso(x, config, initializers, named[n]) for n, x in encoded.items()]
+        return keras.ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
+
+    return [stream(t) for t in (["torso"] if config.shared else ["policy_torso", "value_torso"])]
+
+
+def _heads(
+    streams: list[keras.KerasTensor],
+    distribution: Distribution,
+    config: NetworkConfig,
+    initializers: Initializers,
+) -> Heads:
+    """The policy reads the first stream and the value the last."""
+    policy = _dense(distribution.head_size, POLICY_GAIN, initializers, "policy")(streams[0])
+    value = _dense(1, VALUE_GAIN, initializers, "value_head")(streams[-1])
+    return {
+        "policy": _whole(policy, distribution, config),
+        "value": keras.layers.Reshape((), name="value")(value),
+    }
+
+
+def _whole(
+    policy: keras.KerasTensor, distribution: Distribution, config: NetworkConfig
+) -> keras.KerasTensor:
+    """The policy head with the parameters that are weights."""
+    if not distribution.free_size:
+        return policy
+    return StateIndependent(distribution.free_size, config.log_std_init, name="log_std")(policy)
+
+
+def _recurrent(
+    observation: keras.KerasTensor | dict[str, keras.KerasTensor],
+    streams: list[keras.KerasTensor],
+    distribution: Distribution,
+    config: NetworkConfig,
+    initializers: Initializers,
+) -> keras.Model:
+    """Three models in one, since only the core must be run step by step."""
+    torso = keras.Model(observation, streams, name="torso")
+    core = make_core([x.shape[-1] for x in streams], config, initializers)
+    remembered = [keras.Input((config.core_size,)) for _ in streams]
+    heads = keras.Model(
+        remembered, _heads(remembered, distribution, config, initializers), name="heads"
+    )
+    core_state = keras.Input(core.inputs[-1].shape[1:], name="core_state")
+    *features, after = core([*torso(observation), core_state])
+    return keras.Model(
+        {"observation": observation, "core_state": core_state},
+        {**heads(features), "core_state": after},
+        name="actor_critic",
+    )
+
+
+def _dense(width: int, gain: float, initializers: Initializers, name: str) -> keras.layers.Layer:
     return keras.layers.Dense(width, kernel_initializer=initializers(gain), name=name)
 
 
-def _checked(space: gymnasium.Space, config: NetworkConfig) -> gymnasium.spaces.Box:
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise ValueError(
-            f"observation space {space} is not supported: expected a Box; "
-            "wrap the environment, for instance in gymnasium.wrappers.FlattenObservation"
-        )
+def _check_images(parts: dict[str, gymnasium.Space], config: NetworkConfig) -> None:
     least = SMALLEST_IMAGE.get(config.torso)
-    if least and not (len(space.shape) == 3 and min(space.shape[:2]) >= least):
+    if least is None:
+        return
+    sizes = [sorted(s.shape or ())[1:] for s in parts.values() if spaces.is_image(s)]
+    if not sizes or min(min(size) for size in sizes) < least:
+        shapes = ", ".join(str(space.shape) for space in parts.values())
         raise ValueError(
-            f"network.torso={config.torso} takes images [height, width, channels] of at least "
-            f"{least}x{least}; received observations of shape {space.shape}; "
+            f"network.torso={config.torso} takes images of height, width and channels, of at "
+            f"least {least}x{least}; received observations of shape {shapes}; "
             "set network.torso=mlp"
         )
-    return space
-
-
-def _scaled(x: keras.KerasTensor, space: gymnasium.spaces.Box) -> keras.KerasTensor:
-    """Float32; integers are divided by their bound, so that pixels lie in [0, 1]."""
-    x = keras.ops.cast(x, "float32")
-    bound = float(np.max(space.high))
-    return x / bound if np.issubdtype(space.dtype, np.integer) and bound > 1 else x
-
-
-def _built(path: str, spec: EnvSpec, parameter_size: int) -> keras.Model:
-    """What the user's `module:function` makes of (spec, parameter_size), once it is checked."""
-    build = _load(path)
-    try:
-        model = build(spec, parameter_size)
-    except Exception as error:  # the user's code may raise anything
-        raise ValueError(f"network.builder={path} raised {type(error).__name__}: {error}") from None
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"network.builder={path} returned {model!r}; expected a keras.Model")
-    shape, dtype = (None, *spec.observation_shape), str(spec.observation_space.dtype)
-    received = [(tuple(x.shape), x.dtype) for x in model.inputs or []]
-    if received != [(shape, dtype)]:
-        raise ValueError(
-            f"network.builder={path}: the model takes {received}; "
-            f"expected one input {shape} {dtype}, the observation"
-        )
-    expected = {"policy": ((None, parameter_size), "float32"), "value": ((None,), "float32")}
-    outputs = model.output if isinstance(model.output, dict) else {"output": model.output}
-    given = {name: (tuple(x.shape), x.dtype) for name, x in outputs.items()}
-    if given != expected:
-        raise ValueError(
-            f"network.builder={path}: the model gives {given}; expected the outputs {expected}"
-        )
-    return model
-
-
-def _load(path: str) -> Callable[[EnvSpec, int], keras.Model]:
-    module_name, _, function_name = path.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"network.builder={path}: {error}; expected my_package.models:build"
-        ) from None
-    if not callable(function):
-        raise ValueError(f"network.builder={path}: is no function but {function!r}")
-    return function

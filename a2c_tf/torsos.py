@@ -66,11 +66,13 @@ class Layers:
 
 
 def make_torso(
-    observation: keras.KerasTensor, config: NetworkConfig, initializers: Initializers, name: str
+    x: keras.KerasTensor, config: NetworkConfig, initializers: Initializers, name: str
 ) -> keras.KerasTensor:
-    """Features `[B, F]` of a scaled observation `[B, *obs]`: convolutions, then dense layers."""
+    """Features `[B, F]` of an encoded observation: convolutions of an image, then dense layers."""
     layers = Layers(config, initializers, name)
-    features = keras.layers.Flatten()(CONVOLUTIONS[config.torso](observation, layers))
+    if len(x.shape) == 4:
+        x = CONVOLUTIONS[config.torso](x, layers)
+    features = keras.layers.Flatten()(x)
     for width in config.hidden:
         features = layers.dense(width)(features)
     return features

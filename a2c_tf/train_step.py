@@ -11,11 +11,24 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from a2c_tf.inspection import Inspector
 from a2c_tf.learner import METRIC_NAMES, Accelerate, Learner
 from a2c_tf.types import EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
 
-TrainStep = Callable[[UnrollState, tf.Tensor], tuple[UnrollState, Metrics, EpisodeStatistics]]
+
+class Report(NamedTuple):
+    """What several updates tell."""
+
+    metrics: Metrics
+    """averages over the updates."""
+    inspected: Metrics
+    """sums over the updates that were inspected, and how many those were; empty: never."""
+    statistics: EpisodeStatistics
+    """of the episodes that ended."""
+
+
+TrainStep = Callable[[UnrollState, tf.Tensor], tuple[UnrollState, Report]]
 
 
 def xla(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,28 +63,33 @@ def choose_mode(setting: str, graph_native: bool, convolutional: bool) -> Mode:
 
 
 def make_train_step(
-    learner: Learner, policy: Policy, advance: Advance, unroll_length: int, whole_xla: bool
+    learner: Learner,
+    inspector: Inspector,
+    policy: Policy,
+    advance: Advance,
+    unroll_length: int,
+    whole_xla: bool,
 ) -> TrainStep:
     """The compiled call of several updates, each on its own unroll.
 
     Returns:
-      (state, number of updates as a scalar int32) -> (next state, metrics averaged over the
-      updates, statistics of the episodes that ended, summed).
+      (state, number of updates as a scalar int32) -> (next state, report).
     """
 
     def update(i: tf.Tensor, state: UnrollState, sums: Any) -> tuple[tf.Tensor, UnrollState, Any]:
         state, trajectory, statistics = unroll(advance, policy, state, unroll_length)
-        latest = (dict(learner.update(trajectory)), statistics)
+        metrics, inspected = inspector.update(learner.scale_reward(trajectory))
+        latest = Report(dict(metrics), inspected, statistics)
         return i + 1, state, tf.nest.map_structure(tf.add, sums, latest)
 
-    def train_step(
-        state: UnrollState, updates: tf.Tensor
-    ) -> tuple[UnrollState, Metrics, EpisodeStatistics]:
-        nothing = ({name: tf.zeros([]) for name in METRIC_NAMES}, no_episodes())
-        _, state, (metrics, statistics) = tf.while_loop(
+    def train_step(state: UnrollState, updates: tf.Tensor) -> tuple[UnrollState, Report]:
+        metrics = {name: tf.zeros([]) for name in METRIC_NAMES}
+        nothing = Report(metrics, inspector.nothing_seen(), no_episodes())
+        _, state, sums = tf.while_loop(
             lambda i, *_: i < updates, update, (tf.constant(0), state, nothing)
         )
         count = tf.cast(updates, tf.float32)
-        return state, {name: total / count for name, total in metrics.items()}, statistics
+        means = {name: total / count for name, total in sums.metrics.items()}
+        return state, sums._replace(metrics=means)
 
     return tf.function(train_step, jit_compile=whole_xla, autograph=False)

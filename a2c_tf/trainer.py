@@ -10,15 +10,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, checkpointing, metrics
+from a2c_tf import builders, checkpointing, inspection, metrics
 from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
 from a2c_tf.command_line import NON_FINITE, CommandError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation
 from a2c_tf.run_dir import RunDir
-from a2c_tf.types import EpisodeStatistics
-from a2c_tf.unroll import initial_state
+from a2c_tf.train_step import Report
 
 
 class NonFiniteError(CommandError):
@@ -52,7 +51,7 @@ class Trainer:
         # a statistical resume starts new episodes, which must not repeat those of the first start
         started = checkpoint.counters.env_steps if checkpoint and not checkpoint.unroll else 0
         seeds = builders.make_seeds(config.run.seed, 0, started)
-        self._state = initial_state(env, seeds.env, seeds.action)
+        self._state = self.agent.start(env, seeds)
         if checkpoint:
             self._restore(checkpoint)
         self._window = _Window(self.counters)
@@ -108,17 +107,16 @@ class Trainer:
         steps_left = run.total_steps - self.counters.env_steps
         wanted = math.ceil(steps_left / (config.a2c.unroll_length * config.env.num_envs))
         updates = min(run.updates_per_call, wanted)
-        self._state, means, statistics = self._train_step(self._state, tf.constant(updates))
-        scalars = {name: float(value) for name, value in means.items()}
-        ended = EpisodeStatistics(*(float(value) for value in statistics))
-        self._window.add(scalars, ended, updates)
+        self._state, report = self._train_step(self._state, tf.constant(updates))
+        report = tf.nest.map_structure(float, report)
+        self._window.add(report, updates)
         self.counters = Counters(
             env_steps=int(self._learner.env_steps),
             updates=int(self._learner.updates),
-            episodes=self.counters.episodes + int(ended.episodes),
+            episodes=self.counters.episodes + int(report.statistics.episodes),
             time_s=self.counters.time_s + time.perf_counter() - start,
         )
-        _check_finite(scalars, self.counters)
+        _check_finite(report.metrics, self.counters)
 
     def _crossed(self, before: int, every: int) -> bool:
         """Whether a multiple of `every` was passed, the same ones after resuming."""
@@ -143,14 +141,14 @@ class Trainer:
         return Checkpoint(
             counters=self.counters,
             model=weights,
-            optimizer=checkpointing.named(self._learner.optimizer.variables),
+            optimizer=checkpointing.named(self._learner.variables),
             unroll={f"{i:03d}": leaf.numpy() for i, leaf in enumerate(leaves)},
             best_return=self._best_return,
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpointing.restore(self.agent.model.weights, checkpoint.model)
-        checkpointing.restore(self._learner.optimizer.variables, checkpoint.optimizer)
+        checkpointing.restore(self._learner.variables, checkpoint.optimizer)
         self._learner.env_steps.assign(checkpoint.counters.env_steps)
         self._learner.updates.assign(checkpoint.counters.updates)
         self.counters = checkpoint.counters
@@ -175,13 +173,16 @@ class _Window:
         self._start = start
         self._sums: dict[str, float] = {}
         self.updates = 0
+        self._inspected: dict[str, float] = {}
         self._ended = np.zeros(3)
 
-    def add(self, means: dict[str, float], ended: EpisodeStatistics, updates: int) -> None:
-        for name, mean in means.items():
+    def add(self, report: Report, updates: int) -> None:
+        for name, mean in report.metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + mean * updates
+        for name, total in report.inspected.items():
+            self._inspected[name] = self._inspected.get(name, 0.0) + total
         self.updates += updates
-        self._ended += np.array(ended)
+        self._ended += np.array(report.statistics)
 
     def row(self, now: Counters) -> metrics.Row:
         seconds = now.time_s - self._start.time_s
@@ -194,7 +195,12 @@ class _Window:
         if episodes:
             row["episode_return"] = return_sum / episodes
             row["episode_length"] = length_sum / episodes
-        return row
+        return {**row, **self._seen()}
+
+    def _seen(self) -> metrics.Row:
+        """Means over the updates that were inspected, where there were any."""
+        count = self._inspected.get(inspection.COUNT)
+        return {name: self._inspected[name] / count for name in inspection.NAMES} if count else {}
 
 
 def _check_finite(scalars: dict[str, float], counters: Counters) -> None:

@@ -1,14 +1,22 @@
-"""What crosses a boundary: one NamedTuple each, time-major, images as NHWC."""
+"""What crosses a boundary: one NamedTuple each, time-major.
+
+A field that an environment or a policy does not need is `()`, which holds no tensors and costs
+nothing. Observations of a `Dict` space are dicts of tensors, wherever one tensor is spoken of.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import gymnasium
 import tensorflow as tf
 
 Metrics = Mapping[str, tf.Tensor]
+CoreState: TypeAlias = tf.Tensor | tuple[()]
+"""`[B, S]` float32, all that a recurrent policy remembers; `()`: it is memoryless."""
+ActionMask: TypeAlias = tf.Tensor | tuple[()]
+"""`[..., B, M]` bool, the choices that are allowed; `()`: all of them, always."""
 
 
 class EnvSpec(NamedTuple):
@@ -21,17 +29,19 @@ class EnvSpec(NamedTuple):
     num_envs: int
     """B, how many environments are stepped together."""
     observation_space: gymnasium.Space
-    """of a single environment, images as HWC."""
+    """of a single environment."""
     action_space: gymnasium.Space
     """of a single environment."""
     action_meanings: tuple[str, ...] = ()
     """a name for each discrete action, or empty where the environment has none."""
     max_episode_steps: int | None = None
     """an episode is truncated after so many steps; None: never."""
+    action_mask_size: int = 0
+    """M, booleans by which each step says what is allowed; 0: it never says."""
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """Of a single environment."""
+        """Of a single environment; () where it is a number, or a dict."""
         return self.observation_space.shape or ()
 
     @property
@@ -51,6 +61,8 @@ class TimeStep(NamedTuple):
     """`[B]` float32: 0 exactly where the episode terminated, else 1; γ is not in it."""
     last: tf.Tensor
     """`[B]` bool: the episode ended here, terminated or truncated."""
+    action_mask: ActionMask = ()
+    """`[B, M]`, of the actions to be taken here."""
 
 
 class Trajectory(NamedTuple):
@@ -68,6 +80,10 @@ class Trajectory(NamedTuple):
     """`[T, B]` float32: 0 where the action was spent on an autoreset."""
     last: tf.Tensor
     """`[T, B]` bool: the episode ended at o_{t+1}, terminated or truncated."""
+    action_mask: ActionMask = ()
+    """`[T, B, M]`, at o_0 .. o_{T-1}."""
+    core_state: CoreState = ()
+    """with which the policy met o_0."""
 
 
 class UnrollState(NamedTuple):
@@ -79,8 +95,8 @@ class UnrollState(NamedTuple):
     """where the agent stands."""
     seed: tf.Tensor
     """`[2]` int32, key and counter of the action noise."""
-    core_state: Any
-    """the recurrent core's state, `()` for a memoryless policy."""
+    core_state: CoreState
+    """with which the policy meets the time step."""
     episode_return: tf.Tensor
     """`[B]` float32, undiscounted, of the episode under way."""
     episode_length: tf.Tensor

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from a2c_tf import threefry
-from a2c_tf.distributions import Distribution
+from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
-from a2c_tf.types import EpisodeStatistics, TimeStep, Trajectory, UnrollState
+from a2c_tf.forward import StepOutput
+from a2c_tf.types import CoreState, EpisodeStatistics, TimeStep, Trajectory, UnrollState
 
-Policy = Callable[[tf.Tensor], tf.Tensor]
-"""observation `[B, *obs]` -> parameters of the action distribution `[B, P]`."""
+Policy = Callable[[Any, CoreState], StepOutput]
+"""(observation `[B, *obs]`, core state) -> parameters of the action distribution, core state."""
 
 
 class Step(NamedTuple):
@@ -25,11 +26,16 @@ class Step(NamedTuple):
     statistics: EpisodeStatistics
 
 
-Advance = Callable[[UnrollState, tf.Tensor], tuple[UnrollState, Step]]
-"""(state, parameters of the action distribution) -> (next state, row)."""
+Advance = Callable[[UnrollState, StepOutput], tuple[UnrollState, Step]]
+"""(state, what the network says there) -> (next state, row)."""
 
 
-def initial_state(env: Environment, env_seed: tf.Tensor, action_seed: tf.Tensor) -> UnrollState:
+def initial_state(
+    env: Environment,
+    env_seed: tf.Tensor,
+    action_seed: tf.Tensor,
+    core_state: CoreState = (),
+) -> UnrollState:
     """Every environment at the start of an episode; the seeds are `[2]` int32."""
     env_state, time_step = env.reset(env_seed)
     num_envs = env.spec.num_envs
@@ -37,24 +43,36 @@ def initial_state(env: Environment, env_seed: tf.Tensor, action_seed: tf.Tensor)
         env_state=env_state,
         time_step=time_step,
         seed=action_seed,
-        core_state=(),
+        core_state=core_state,
         episode_return=tf.zeros([num_envs], tf.float32),
         episode_length=tf.zeros([num_envs], tf.int32),
     )
 
 
 def make_advance(
-    env: Environment, distribution: Distribution, deterministic: bool = False
+    env: Environment,
+    distribution: Distribution,
+    deterministic: bool = False,
+    noise_hold: int = 1,
 ) -> Advance:
-    """What follows the network in a step: choose the action, step the environment, keep count."""
+    """What follows the network in a step: choose the action, step the environment, keep count.
+
+    Args:
+      env: what is stepped.
+      distribution: what the network's parameters mean.
+      deterministic: greedy actions; False: sampled ones.
+      noise_hold: steps for which the random numbers of the samples stay the same.
+    """
     noise_shape = [env.spec.num_envs, distribution.noise_size]
 
-    def advance(state: UnrollState, parameters: tf.Tensor) -> tuple[UnrollState, Step]:
+    def advance(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
+        parameters = apply_mask(distribution, output.parameters, state.time_step.action_mask)
         if deterministic:
             action = distribution.mode(parameters)
         else:
-            action = distribution.sample(parameters, threefry.uniform(noise_shape, state.seed))
-        env_state, time_step = env.step(state.env_state, action)
+            seed = _held(state.seed, noise_hold)
+            action = distribution.sample(parameters, threefry.uniform(noise_shape, seed))
+        env_state, time_step = env.step(state.env_state, distribution.to_env(action))
         mask = tf.cast(~state.time_step.last, tf.float32)
         # the row of an autoreset starts the count of the next episode
         episode_return = tf.where(
@@ -65,7 +83,7 @@ def make_advance(
             env_state=env_state,
             time_step=time_step,
             seed=threefry.next_seed(state.seed),
-            core_state=state.core_state,
+            core_state=_forgetting(output.core_state, mask),
             episode_return=episode_return,
             episode_length=episode_length,
         )
@@ -78,18 +96,20 @@ def unroll(
     advance: Advance, policy: Policy, state: UnrollState, length: int
 ) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
     """`length` steps of every environment under one policy, time-major."""
-    observations, steps = [state.time_step.observation], []
+    met, core_state, steps = [state.time_step], state.core_state, []
     for _ in range(length):
-        state, step = advance(state, policy(state.time_step.observation))
-        observations.append(step.time_step.observation)
+        state, step = advance(state, policy(state.time_step.observation, state.core_state))
+        met.append(step.time_step)
         steps.append(step)
     trajectory = Trajectory(
-        observation=tf.stack(observations),  # [T+1, B, *obs]
+        observation=_stacked([time_step.observation for time_step in met]),  # [T+1, B, *obs]
         action=tf.stack([step.action for step in steps]),
         reward=tf.stack([step.time_step.reward for step in steps]),
         discount=tf.stack([step.time_step.discount for step in steps]),
         mask=tf.stack([step.mask for step in steps]),
         last=tf.stack([step.time_step.last for step in steps]),
+        action_mask=_stacked([time_step.action_mask for time_step in met[:-1]]),
+        core_state=core_state,
     )
     statistics = tf.nest.map_structure(lambda *x: tf.add_n(x), *[s.statistics for s in steps])
     return state, trajectory, statistics
@@ -98,6 +118,20 @@ def unroll(
 def no_episodes() -> EpisodeStatistics:
     """The statistics before any episode ended."""
     return EpisodeStatistics(tf.zeros([]), tf.zeros([]), tf.zeros([]))
+
+
+def _held(seed: tf.Tensor, steps: int) -> tf.Tensor:
+    """The same seed for so many steps in a row."""
+    return seed if steps == 1 else tf.stack([seed[0], seed[1] // steps])
+
+
+def _forgetting(core_state: CoreState, mask: tf.Tensor) -> CoreState:
+    """Zero after the row of an autoreset, which the state itself still went through."""
+    return core_state if isinstance(core_state, tuple) else core_state * mask[:, tf.newaxis]
+
+
+def _stacked(rows: list[Any]) -> Any:
+    return tf.nest.map_structure(lambda *x: tf.stack(x), *rows)
 
 
 def _ended(state: UnrollState) -> EpisodeStatistics:

@@ -25,7 +25,8 @@ import tensorflow as tf
 from a2c_tf import builders, train_step
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.unroll import initial_state, make_advance
+from a2c_tf.forward import StepOutput
+from a2c_tf.unroll import make_advance
 
 CARTPOLE = {
     "env": {"id": "CartPole-v1"},
@@ -48,14 +49,14 @@ def training(
     """Training as the package does it, T = 5."""
     config = _config(tree, num_envs, mode)
     env = registry.make(config.env)
-    learner, step = builders.make_training(env, builders.make_agent(env.spec, config), config)
-    seeds = builders.make_seeds(0)
-    state = initial_state(env, seeds.env, seeds.action)
+    agent = builders.make_agent(env.spec, config)
+    learner, step = builders.make_training(env, agent, config)
+    state = agent.start(env, builders.make_seeds(0))
 
     def run() -> int:
         nonlocal state
         before = int(learner.env_steps)
-        state, _, _ = step(state, tf.constant(updates))
+        state, _ = step(state, tf.constant(updates))
         return int(learner.env_steps) - before
 
     suffix = "" if mode == "auto" else f", compile={mode}"
@@ -68,9 +69,10 @@ def stepping(name: str, tree: dict[str, Any], num_envs: int, steps: int) -> Work
     env = registry.make(config.env)
     agent = builders.make_agent(env.spec, config)
     advance = make_advance(env, agent.distribution)
-    uniform = tf.zeros([num_envs, agent.distribution.parameter_size])
-    seeds = builders.make_seeds(0)
-    state = initial_state(env, seeds.env, seeds.action)
+    distribution = agent.distribution
+    size = distribution.head_size + distribution.free_size
+    uniform = StepOutput(tf.zeros([num_envs, size]), tf.zeros([num_envs]), ())
+    state = agent.start(env, builders.make_seeds(0))
 
     @train_step.xla
     def many(state: Any) -> Any:

@@ -6,15 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from a2c_tf.checkpointing import replace_folder
 from a2c_tf.config import ConfigError
 from a2c_tf.run_dir import write_json
 from export import formats
-from export.inference import OUTPUTS, Inference
+from export.inference import Inference, Inputs
 from export.manifest import Golden, Source, describe
-from export.parity import Parity, check, collect_observations
+from export.parity import Parity, check
+from export.samples import collect_samples, count_of, rows_of
 
 ONNX_FILE, SAVED_MODEL, MANIFEST = "policy.onnx", "saved_model", "manifest.json"
 GOLDEN_SAMPLES = 4
@@ -58,10 +57,10 @@ def _make_temporary(out: Path) -> Path:
 def _write_checked(source: Source, folder: Path, which: str) -> Parity:
     inference = Inference(source.agent)
     files = _write(inference, folder, which)
-    observations = collect_observations(source.agent, source.config)
-    parity = check(inference, files, observations)
+    samples = collect_samples(source.agent, inference, source.config)
+    parity = check(inference, files, samples, source.agent.distribution)
     onnx_file = folder / ONNX_FILE if "onnx" in files else None
-    described = describe(source, parity, _golden(inference, observations.real), onnx_file)
+    described = describe(source, parity, _golden(inference, samples.real), onnx_file)
     write_json(folder / MANIFEST, described)
     return parity
 
@@ -78,7 +77,7 @@ def _write(inference: Inference, folder: Path, which: str) -> dict[str, formats.
     return files
 
 
-def _golden(inference: Inference, observations: np.ndarray) -> Golden:
-    chosen = observations[:: len(observations) // GOLDEN_SAMPLES][:GOLDEN_SAMPLES]
-    outputs = inference(chosen)
-    return Golden(chosen, {name: outputs[name] for name in OUTPUTS})
+def _golden(inference: Inference, real: Inputs) -> Golden:
+    chosen = rows_of(real, slice(None, None, count_of(real) // GOLDEN_SAMPLES))
+    chosen = rows_of(chosen, slice(GOLDEN_SAMPLES))
+    return Golden(chosen, inference(chosen))

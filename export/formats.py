@@ -6,20 +6,18 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnxruntime
 import tensorflow as tf
 import tf2onnx
 
 from a2c_tf.command_line import CommandError
-from export.inference import OUTPUTS, Inference
+from export.inference import Inference, Inputs, Outputs
 
 OPSET = 17
 """tf2onnx is tested with opsets 14 to 18."""
 
-Outputs = dict[str, np.ndarray]
-Runner = Callable[[np.ndarray], Outputs]
+Runner = Callable[[Inputs], Outputs]
 
 
 class ExportError(CommandError):
@@ -27,19 +25,19 @@ class ExportError(CommandError):
 
 
 def write_saved_model(inference: Inference, path: Path) -> None:
-    """A SavedModel whose `serving_default` takes the observation alone."""
+    """A SavedModel whose `serving_default` has the inputs and outputs of the ONNX file."""
     tf.saved_model.save(inference, str(path), signatures={"serving_default": inference.act})
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
-    """An ONNX file with input `observation`, a symbolic batch, and the outputs by name.
+    """An ONNX file with a symbolic batch, and inputs and outputs by name.
 
     Raises:
       ExportError: where the network has an operation that ONNX lacks.
     """
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     model, _ = tf2onnx.convert.from_function(
-        inference.act, input_signature=[inference.signature], opset=OPSET
+        inference.act, input_signature=inference.signature, opset=OPSET
     )
     _name_batch(model.graph)
     try:
@@ -56,9 +54,10 @@ def run_saved_model(path: Path) -> Runner:
     """The SavedModel at `path` as a function."""
     loaded = tf.saved_model.load(str(path))
 
-    def run(observation: np.ndarray) -> Outputs:
+    def run(inputs: Inputs) -> Outputs:
+        tensors = {name: tf.constant(array) for name, array in inputs.items()}
         # through `loaded`, since a signature alone does not keep its weights alive
-        outputs = loaded.signatures["serving_default"](observation=tf.constant(observation))
+        outputs = loaded.signatures["serving_default"](**tensors)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return run
@@ -68,8 +67,10 @@ def run_onnx(path: Path) -> Runner:
     """The ONNX file at `path` in onnxruntime, as a function."""
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
 
-    def run(observation: np.ndarray) -> Outputs:
-        return dict(zip(OUTPUTS, session.run(OUTPUTS, {"observation": observation}), strict=True))
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs: Inputs) -> Outputs:
+        return dict(zip(names, session.run(names, inputs), strict=True))
 
     return run
 

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
 from a2c_tf.builders import Agent
 from a2c_tf.checkpointing import Counters
 from a2c_tf.config import Config
-from export.formats import OPSET, Outputs
+from export.formats import OPSET
+from export.inference import Inputs, Outputs
 from export.parity import Parity
 
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("tensorflow", "keras", "numpy", "gymnasium", "tf2onnx", "onnx", "onnxruntime")
 
 
@@ -34,9 +36,9 @@ class Source(NamedTuple):
 
 
 class Golden(NamedTuple):
-    """A few observations and the network's answers to them."""
+    """A few inputs and the network's answers to them, each array by name."""
 
-    observation: np.ndarray
+    inputs: Inputs
     outputs: Outputs
 
 
@@ -44,7 +46,7 @@ def describe(
     source: Source, parity: Parity, golden: Golden, onnx_file: Path | None
 ) -> dict[str, Any]:
     """The manifest as plain values."""
-    spec, outputs = source.agent.spec, golden.outputs
+    spec = source.agent.spec
     return {
         "format": FORMAT,
         "name": re.sub(r"[^a-z0-9._]+", "-", spec.id.lower()),
@@ -52,8 +54,9 @@ def describe(
         "observation_space": describe_space(spec.observation_space),
         "action_space": describe_space(spec.action_space),
         "action_meanings": list(spec.action_meanings),
-        "inputs": [_tensor("observation", golden.observation)],
-        "outputs": [_tensor(output, array) for output, array in outputs.items()],
+        "action_distribution": source.agent.distribution.describe(),
+        "inputs": [_tensor(name, array) for name, array in golden.inputs.items()],
+        "outputs": [_tensor(name, array) for name, array in golden.outputs.items()],
         "config": source.config.model_dump(mode="json"),
         "env_steps": source.counters.env_steps,
         "evaluation": source.evaluation,
@@ -66,18 +69,27 @@ def describe(
 
 
 def describe_space(space: gymnasium.Space) -> dict[str, Any]:
-    """A Box or Discrete space as plain values; infinite bounds are null."""
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return {"type": "Discrete", "n": int(space.n)}
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise TypeError(f"space {space} has no description; expected Box or Discrete")
-    return {
-        "type": "Box",
-        "shape": list(space.shape),
-        "dtype": str(space.dtype),
-        "low": _bound(space.low),
-        "high": _bound(space.high),
-    }
+    """A space as plain values; infinite bounds are null."""
+    described: dict[str, Any]
+    match space:
+        case spaces.Discrete():
+            described = {"n": int(space.n), "start": int(space.start)}
+        case spaces.MultiDiscrete():
+            described = {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
+        case spaces.MultiBinary():
+            described = {"shape": list(space.shape)}
+        case spaces.Dict():
+            described = {"spaces": {key: describe_space(part) for key, part in space.items()}}
+        case spaces.Box():
+            described = {
+                "shape": list(space.shape),
+                "dtype": str(space.dtype),
+                "low": _bound(space.low),
+                "high": _bound(space.high),
+            }
+        case _:
+            raise TypeError(f"space {space} has no description")
+    return {"type": type(space).__name__, **described}
 
 
 def _bound(values: np.ndarray) -> Any:
@@ -92,10 +104,11 @@ def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
 
 
 def _samples(golden: Golden) -> list[dict[str, Any]]:
+    count = len(golden.outputs["action"])
     return [
         {
-            "observation": golden.observation[i].tolist(),
-            **{name: array[i].tolist() for name, array in golden.outputs.items()},
+            kind: {name: array[i].tolist() for name, array in arrays.items()}
+            for kind, arrays in golden._asdict().items()
         }
-        for i in range(len(golden.observation))
+        for i in range(count)
     ]

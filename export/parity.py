@@ -5,38 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import gymnasium
 import numpy as np
 
-from a2c_tf.builders import Agent, make_seeds
 from a2c_tf.command_line import CommandError
-from a2c_tf.config import Config
-from a2c_tf.envs import registry
-from a2c_tf.unroll import initial_state, make_advance, unroll
-from export.formats import Outputs, Runner
+from a2c_tf.distributions import Distribution
+from a2c_tf.distributions.discrete import FORBIDDEN
+from export.formats import Runner
+from export.inference import Outputs
+from export.samples import Samples, count_of, rows_of
 
 BATCHES = (1, 2, 7, 64)
 TOLERANCE = 1e-5
-"""of logits and value: a difference relative to the larger of 1 and the number itself."""
+"""of numbers: a difference relative to the larger of 1 and the number itself. A trained network may
+answer random inputs with logits in the hundreds that nearly cancel, and float32 has 7 digits: there
+differences are relative to the largest number that any of them gets."""
 CLEAR_GAP = 1e-4
-"""where the two best logits are closer, either may win."""
-REAL_ENVS, REAL_STEPS = 32, 31
-RANDOM_OBSERVATIONS = 256
+"""where the logits of two choices are closer, either may win."""
 
 
 class ParityError(CommandError):
     """The exported files do not act as the agent; nothing was published."""
-
-
-class Observations(NamedTuple):
-    """What the gate compares on, each `[N, *obs]`."""
-
-    real: np.ndarray
-    """met by the agent."""
-    random: np.ndarray
-    """of its space, and the space's bounds. A trained network may answer them with logits in the
-    hundreds that nearly cancel, and float32 has 7 digits: here differences are relative to the
-    largest number that any of them gets."""
 
 
 class Parity(NamedTuple):
@@ -45,55 +33,42 @@ class Parity(NamedTuple):
     observations: int
     batches: tuple[int, ...]
     max_difference: dict[str, float]
-    """by file, relative as the tolerance is, over logits and value."""
+    """by file, relative as the tolerance is, over all numbers."""
 
 
-def check(reference: Runner, files: Mapping[str, Runner], observations: Observations) -> Parity:
-    """Compares every file with the reference, over all observations in every batch size.
+def check(
+    reference: Runner, files: Mapping[str, Runner], samples: Samples, distribution: Distribution
+) -> Parity:
+    """Compares every file with the reference, over all samples in every batch size.
 
     Args:
       reference: the network itself.
       files: by name, each as a function.
-      observations: real and random ones.
+      samples: real and random ones.
+      distribution: which tells how logits become actions.
 
     Raises:
-      ParityError: where an answer differs by more than the tolerance, or a clear action differs.
+      ParityError: where a number differs by more than the tolerance, or a clear action differs.
     """
     worst = dict.fromkeys(files, 0.0)
-    for kind, rows in observations._asdict().items():
-        scales = _scales(reference(rows), by_number=kind == "real")
-        for batch in _batches(len(rows)):
-            expected = reference(rows[batch])
-            scale = {name: numbers[batch] for name, numbers in scales.items()}
+    for kind, inputs in samples._asdict().items():
+        scales = _scales(reference(inputs), by_number=kind == "real")
+        for batch in _batches(count_of(inputs)):
+            rows = rows_of(inputs, batch)
+            expected, scale = reference(rows), rows_of(scales, batch)
             for name, run in files.items():
-                difference = _compare(f"{name} on {kind}", expected, run(rows[batch]), scale)
-                worst[name] = max(worst[name], difference)
-    return Parity(sum(map(len, observations)), BATCHES, worst)
-
-
-def collect_observations(agent: Agent, config: Config) -> Observations:
-    """Observations that the agent meets, and invented ones."""
-    env = registry.make(config.env.model_copy(update={"num_envs": REAL_ENVS}))
-    seeds = make_seeds(config.run.seed, 2)
-    state = initial_state(env, seeds.env, seeds.action)
-    advance = make_advance(env, agent.distribution)
-    _, trajectory, _ = unroll(advance, agent.policy, state, REAL_STEPS)
-    real = trajectory.observation.numpy()
-    return Observations(real.reshape(-1, *real.shape[2:]), _invented(agent.spec.observation_space))
-
-
-def _invented(space: gymnasium.Space) -> np.ndarray:
-    space.seed(0)
-    random = [space.sample() for _ in range(RANDOM_OBSERVATIONS)]
-    bounds = [np.zeros_like(random[0])]
-    if isinstance(space, gymnasium.spaces.Box):
-        bounds += [bound for bound in (space.low, space.high) if np.isfinite(bound).all()]
-    return np.stack([*random, *bounds]).astype(random[0].dtype)
+                received, where = run(rows), f"{name} on {kind}"
+                worst[name] = max(worst[name], _compare(where, expected, received, scale))
+                if "logits" in expected:
+                    _compare_choices(where, expected, received, scale["logits"], distribution)
+    return Parity(sum(map(count_of, samples)), BATCHES, worst)
 
 
 def _scales(expected: Outputs, by_number: bool) -> Outputs:
     """What a difference is relative to: each number's own size, or that of the largest."""
-    sizes = {name: np.abs(expected[name]) for name in ("logits", "value")}
+    sizes = {name: np.abs(x) for name, x in expected.items() if np.issubdtype(x.dtype, np.floating)}
+    # those of forbidden choices are no measure of the others
+    sizes = {name: np.where(x < abs(FORBIDDEN), x, 0.0) for name, x in sizes.items()}
     return {
         name: np.maximum(1.0, size if by_number else np.full_like(size, size.max()))
         for name, size in sizes.items()
@@ -107,7 +82,7 @@ def _batches(count: int) -> Iterator[slice]:
 
 
 def _compare(where: str, expected: Outputs, received: Outputs, scale: Outputs) -> float:
-    """The largest relative difference of logits and value."""
+    """The largest relative difference of all numbers."""
     largest = 0.0
     for name, sizes in scale.items():
         difference = float(np.max(np.abs(expected[name] - received[name]) / sizes))
@@ -117,12 +92,33 @@ def _compare(where: str, expected: Outputs, received: Outputs, scale: Outputs) -
                 f"{difference:.2e}, expected {TOLERANCE:.0e} at most; nothing was written"
             )
         largest = max(largest, difference)
-    best = np.sort(expected["logits"], axis=-1)
+    return largest
+
+
+def _compare_choices(
+    where: str,
+    expected: Outputs,
+    received: Outputs,
+    scale: np.ndarray,
+    distribution: Distribution,
+) -> None:
+    """Every choice but those that rounding decides is the same."""
+    margins = _margins(expected["logits"], distribution)  # [N, choices]
     # two logits that are each off by the tolerance may change places
-    blurred = np.maximum(CLEAR_GAP, 2 * TOLERANCE * scale["logits"].max(axis=-1))
-    clear = best[:, -1] - best[:, -2] > blurred
-    if np.any((expected["action"] != received["action"]) & clear):
+    blurred = np.maximum(CLEAR_GAP, 2 * TOLERANCE * scale.max(axis=-1))
+    actions, others = (x["action"].reshape(margins.shape) for x in (expected, received))
+    if np.any((actions != others) & (margins > blurred[:, np.newaxis])):
         raise ParityError(
             f"export refused: {where} observations acts differently; nothing was written"
         )
-    return largest
+
+
+def _margins(logits: np.ndarray, distribution: Distribution) -> np.ndarray:
+    """How far the best alternative of each choice is ahead, `[N, choices]`."""
+    described = distribution.describe()
+    if described["type"] == "bernoulli":
+        return np.abs(logits)
+    sizes = described.get("nvec", [logits.shape[-1]])
+    choices = np.split(logits, np.cumsum(sizes)[:-1], axis=-1)
+    best = [np.sort(np.pad(x, [(0, 0), (1, 0)], constant_values=-np.inf)) for x in choices]
+    return np.stack([x[:, -1] - x[:, -2] for x in best], axis=-1)

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from serving.errors import InvalidInputError
+from serving.inputs import (
+    ACTION_MASK,
+    KEY_PREFIX,
+    OBSERVATION,
+    RESET,
+    STATE,
+    Inputs,
+    check_together,
+    is_observation,
+    placeholder,
+)
 from serving.json_codec import decode
 from serving.policy import Policy
+from serving.sampling import sample
+from serving.signature import ACTION, NEW_STATE
 from serving.tensors import Array, TensorSpec, check_batch, decode_row, decode_values, depth_of
 
 
 class ActRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """One observation or a batch of them, as nested lists."""
+    """Inputs for one row or a batch, as nested lists; null is as good as nothing."""
 
     observation: msgspec.Raw
+    action_mask: msgspec.Raw = msgspec.Raw()
+    state: msgspec.Raw = msgspec.Raw()
+    reset: msgspec.Raw = msgspec.Raw()
     deterministic: bool = True
     seed: int | None = None
 
 
-class ActAnswer(msgspec.Struct):
-    """Scalars for one observation, lists for a batch."""
+class ActAnswer(msgspec.Struct, kw_only=True):
+    """A row's values for one row, lists of them for a batch; the state where there is one."""
 
-    action: int | list[int]
+    action: Any
     value: float | list[float]
+    state: list[float] | list[list[float]] | msgspec.UnsetType = msgspec.UNSET
     model_name: str
     model_version: str
 
 
 _DECODER = msgspec.json.Decoder(ActRequest)
+_OBSERVATIONS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 EXPECTED = (
-    '{"observation": one or a batch, "deterministic": true, "seed": 7}, the last two optional'
+    '{"observation": one or a batch, "deterministic": true, "seed": 7}, the last two optional, '
+    'and "action_mask", "state" and "reset" where the policy has them'
 )
 
 
@@ -41,29 +59,22 @@ def act(policy: Policy, body: bytes) -> bytes:
     """The JSON answer to the JSON request `body`.
 
     Raises:
-      InvalidInputError: for a body that is no request, or an observation of another shape.
+      InvalidInputError: for a body that is no request, or inputs that the policy does not take.
     """
     request = decode(body, _DECODER, EXPECTED)
     _check_seed(request.seed)
-    batch, is_single = _decode_observation(request.observation, policy.observation)
-    output = policy.run(batch)
-    action = output.action if request.deterministic else sample(output.logits, request.seed)
+    inputs, is_single = _decode_inputs(request, policy)
+    outputs = policy.run(inputs)
+    state = outputs.get(NEW_STATE)
+    action = outputs[ACTION] if request.deterministic else _sample(policy, outputs, request.seed)
     answer = ActAnswer(
         action=_values(action, is_single),
-        value=_values(output.value, is_single),
+        value=_values(outputs["value"], is_single),
+        state=msgspec.UNSET if state is None else _values(state, is_single),
         model_name=policy.name,
         model_version=policy.version,
     )
     return msgspec.json.encode(answer)
-
-
-def sample(logits: NDArray[np.float32], seed: int | None) -> NDArray[np.integer[Any]]:
-    """Actions `[N]` from softmax(`logits` `[N, A]`) by the Gumbel-max trick.
-
-    The same seed gives the same actions; None takes fresh entropy.
-    """
-    noise = np.random.default_rng(seed).gumbel(size=logits.shape)  # [N, A]
-    return np.asarray(np.argmax(logits + noise, axis=-1))
 
 
 def _check_seed(seed: int | None) -> None:
@@ -71,21 +82,94 @@ def _check_seed(seed: int | None) -> None:
         raise InvalidInputError(f"seed: received {seed}; expected an integer from 0, or null")
 
 
-def _decode_observation(text: msgspec.Raw, spec: TensorSpec) -> tuple[Array, bool]:
-    """The observations as a batch, and whether it was a single one."""
-    observation, rank = bytes(text), len(spec.row_shape)
-    depth = depth_of(observation)
+def _sample(policy: Policy, outputs: Mapping[str, Array], seed: int | None) -> Array:
+    if policy.distribution is None:
+        raise InvalidInputError(
+            "deterministic: received false; expected true, since sampling this policy needs the "
+            "manifest that export wrote, and the server found none beside it"
+        )
+    return sample(policy.distribution, outputs, seed)
+
+
+def _decode_inputs(request: ActRequest, policy: Policy) -> tuple[Inputs, bool]:
+    """Every input of the policy as a batch, and whether the request is for a single row."""
+    specs = {name: _as_requested(spec) for name, spec in policy.inputs.items()}
+    texts = _texts(request, specs)
+    first = next(iter(texts))
+    is_single = depth_of(texts[first]) == len(specs[first].row_shape)
+    given = {name: _decode_input(text, specs[name], is_single) for name, text in texts.items()}
+    rows = len(given[first])
+    inputs = {
+        name: given[name] if name in given else placeholder(spec, rows)
+        for name, spec in specs.items()
+    }
+    check_together(inputs, specs, policy.choices)
+    return inputs, is_single
+
+
+def _as_requested(spec: TensorSpec) -> TensorSpec:
+    """The spec by the name that the request's author knows, for errors."""
+    name = "state" if spec.name == STATE else spec.name
+    if name.startswith(KEY_PREFIX):
+        name = f"observation.{name.removeprefix(KEY_PREFIX)}"
+    return msgspec.structs.replace(spec, name=name)
+
+
+def _texts(request: ActRequest, specs: Mapping[str, TensorSpec]) -> dict[str, bytes]:
+    """The JSON of each tensor that the request holds, observations first."""
+    texts = _observation_texts(request.observation, list(filter(is_observation, specs)))
+    rest = {ACTION_MASK: request.action_mask, STATE: request.state, RESET: request.reset}
+    for name, text in rest.items():
+        if bytes(text) in (b"", b"null"):
+            continue
+        if name not in specs:
+            raise InvalidInputError(
+                f"{name.removesuffix('_in')}: received, but this policy has none; leave it out"
+            )
+        texts[name] = bytes(text)
+    if ACTION_MASK in specs and ACTION_MASK not in texts:
+        spec = specs[ACTION_MASK]
+        raise InvalidInputError(
+            f"{ACTION_MASK}: missing; expected {list(spec.row_shape)} for one, else {spec}"
+        )
+    return texts
+
+
+def _observation_texts(text: msgspec.Raw, names: list[str]) -> dict[str, bytes]:
+    if names == [OBSERVATION]:
+        return {OBSERVATION: bytes(text)}
+    keys = {name.removeprefix(KEY_PREFIX): name for name in names}
+    expected = f"an object with keys {', '.join(map(repr, keys))}"
+    try:
+        values = decode(bytes(text), _OBSERVATIONS, expected)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{OBSERVATION}: {error}") from None
+    if values.keys() != keys.keys():
+        received = ", ".join(map(repr, list(values)[:8])) or "none"
+        raise InvalidInputError(f"{OBSERVATION}: received keys {received}; expected {expected}")
+    return {name: bytes(values[key]) for key, name in keys.items()}
+
+
+def _decode_input(text: bytes, spec: TensorSpec, is_single: bool) -> Array:
+    """A batch; of one row, where the request is for a single one."""
+    depth, rank = depth_of(text), len(spec.row_shape)
     if depth not in (rank, rank + 1):
         raise InvalidInputError(
             f"{spec.name}: received values {depth} lists deep; "
             f"expected {rank} for one observation or {rank + 1} for a batch: {spec}"
         )
-    if depth == rank:
-        return decode_row(observation, spec), True
-    batch = decode_values(observation, depth, spec)
+    if is_single != (depth == rank):
+        received, expected = ("a batch", "one") if is_single else ("one", "a batch")
+        raise InvalidInputError(
+            f"{spec.name}: received {received}; "
+            f"expected {expected}, as for the other inputs: {spec}"
+        )
+    if is_single:
+        return decode_row(text, spec)
+    batch = decode_values(text, depth, spec)
     check_batch(batch, spec)
-    return batch, False
+    return batch
 
 
 def _values(batch: Array, is_single: bool) -> Any:
-    return batch[0].item() if is_single else batch.tolist()
+    return batch[0].tolist() if is_single else batch.tolist()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
+from collections.abc import Callable, Mapping
 from socket import AF_UNIX, socket
 
+import numpy as np
+
+from serving.inputs import ACTION_MASK, KEY_PREFIX, OBSERVATION, Specs, is_observation
 from serving.policy import Policy
 from serving.tensors import TensorSpec
 
 MOST_LITERALS = 16
-"""values of an observation that the command spells out."""
+"""values that the command spells out."""
 
 
 def announcement(policy: Policy, listener: socket) -> str:
@@ -21,7 +26,7 @@ def announcement(policy: Policy, listener: socket) -> str:
     else:
         url = place = _url(listener)
         curl = "curl -s"
-    command = _example(f"{curl} {url}/act", policy.observation)
+    command = _example(f"{curl} {url}/act", policy.inputs)
     return f"serving {policy.name} on {place}, try: {command}"
 
 
@@ -30,18 +35,39 @@ def _url(listener: socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _example(curl: str, spec: TensorSpec) -> str:
+def _example(curl: str, inputs: Specs) -> str:
     """Asks for the action at an observation of zeros; Python writes it where it is long."""
-    if math.prod(spec.row_shape) <= MOST_LITERALS:
-        return f"{curl} -d '{{\"observation\": {_zeros(spec.row_shape)}}}'"
-    product = "0"
+    if sum(math.prod(spec.row_shape) for spec in inputs.values()) <= MOST_LITERALS:
+        return f"{curl} -d {shlex.quote(_request(inputs, _literals))}"
+    script = f"import json; print(json.dumps({_request(inputs, _product)}))"
+    return f"python3 -c {shlex.quote(script)} | {curl} -d @-"
+
+
+def _request(inputs: Specs, write: Callable[[TensorSpec], str]) -> str:
+    """An object with what a request must hold, each tensor as `write` writes it."""
+    observations = {name: write(spec) for name, spec in inputs.items() if is_observation(name)}
+    keys = {name.removeprefix(KEY_PREFIX): text for name, text in observations.items()}
+    fields = observations if OBSERVATION in inputs else {OBSERVATION: _object(keys)}
+    if ACTION_MASK in inputs:
+        fields[ACTION_MASK] = write(inputs[ACTION_MASK])
+    return _object(fields)
+
+
+def _object(fields: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{json.dumps(key)}: {text}' for key, text in fields.items())}}}"
+
+
+def _literals(spec: TensorSpec) -> str:
+    return json.dumps(np.full(spec.row_shape, _value(spec)).tolist())
+
+
+def _product(spec: TensorSpec) -> str:
+    """As Python writes a list of equal values."""
+    product = str(_value(spec))
     for size in reversed(spec.row_shape):
         product = f"[{product}]*{size}"
-    return (
-        f"python3 -c 'import json; print(json.dumps({{\"observation\": {product}}}))' "
-        f"| {curl} -d @-"
-    )
+    return product
 
 
-def _zeros(shape: tuple[int, ...]) -> str:
-    return f"[{', '.join([_zeros(shape[1:])] * shape[0])}]" if shape else "0"
+def _value(spec: TensorSpec) -> bool | int:
+    return True if spec.name == ACTION_MASK else 0

@@ -36,7 +36,7 @@ class Endpoints:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._body_limit = body_limit(policy.observation)
+        self._body_limit = body_limit(policy.inputs.values())
         self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="policy")
 
     async def server_metadata(self, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,9 +17,9 @@ SECONDS = 10.0
 """that a client may take to send a body."""
 
 
-def body_limit(spec: TensorSpec) -> int:
+def body_limit(inputs: Iterable[TensorSpec]) -> int:
     """Bytes of the largest body: twice the largest batch, as indentation may double it."""
-    return min(MOST_BYTES, 2 * json_size(spec) + ENVELOPE_BYTES)
+    return min(MOST_BYTES, 2 * sum(map(json_size, inputs)) + ENVELOPE_BYTES)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,8 @@ class PolicyServerError(RuntimeError):
 class PolicyClient:
     """Asks a policy server for actions, over one connection that is kept open.
 
-    Not for several threads at once: give each its own.
+    The state of a recurrent policy is kept from one question to the next: `reset` starts a new
+    episode. Not for several threads or several streams of episodes at once: give each its own.
 
     Args:
       url: of the server, as `http://127.0.0.1:8000`.
@@ -44,28 +46,44 @@ class PolicyClient:
         self._url = url
         self._path = f"{parts.path.rstrip('/')}/act"
         self._connection = connections[parts.scheme](parts.hostname, parts.port, timeout=timeout)
+        self._state: list[Any] | None = None
 
     def act(
-        self, observation: ArrayLike, deterministic: bool = True, seed: int | None = None
-    ) -> NDArray[np.int64] | np.int64:
-        """The action for one observation `[*obs]`, or the actions `[N]` for a batch `[N, *obs]`.
+        self,
+        observation: ArrayLike | Mapping[str, ArrayLike],
+        deterministic: bool = True,
+        seed: int | None = None,
+        action_mask: ArrayLike | None = None,
+    ) -> NDArray[Any] | np.generic:
+        """The action for one observation `[*obs]`, or the actions `[N, ...]` for a batch of them.
 
         Args:
-          observation: in the environment's own dtype.
+          observation: in the environment's own dtype; for a Dict space, an array for each key.
           deterministic: the most likely action; False samples one.
           seed: of the sample; the same seed gives the same action.
+          action_mask: bool `[M]` or `[N, M]`, true where allowed, if the environment has one.
+
+        Returns:
+          Scalar or array; integers where the action is discrete, float64 where it is continuous.
 
         Raises:
           PolicyServerError: with the server's text where it refuses, or if it does not answer.
         """
         request = {
-            "observation": np.asarray(observation).tolist(),
+            "observation": _plain(observation),
+            "action_mask": None if action_mask is None else np.asarray(action_mask, bool).tolist(),
+            "state": self._state,
             "deterministic": bool(deterministic),
             "seed": None if seed is None else int(seed),
         }
         answer: dict[str, Any] = json.loads(self._post(json.dumps(request).encode()))
-        action: NDArray[np.int64] = np.asarray(answer["action"], dtype=np.int64)
+        self._state = answer.get("state")
+        action: NDArray[Any] = np.asarray(answer["action"])
         return action[()]
+
+    def reset(self) -> None:
+        """Starts a new episode, in every row of a batch; a batch of another size needs it, too."""
+        self._state = None
 
     def close(self) -> None:
         """Closes the connection; the next question opens another."""
@@ -94,6 +112,12 @@ class PolicyClient:
         except BaseException:
             self._connection.close()  # else the next request would read this one's answer
             raise
+
+
+def _plain(observation: ArrayLike | Mapping[str, ArrayLike]) -> Any:
+    if isinstance(observation, Mapping):
+        return {key: np.asarray(value).tolist() for key, value in observation.items()}
+    return np.asarray(observation).tolist()
 
 
 def _error_text(content: bytes) -> str:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from serving.errors import InvalidInputError, ModelError
-from serving.manifest import GoldenSample, Manifest, read_manifest
-from serving.policy import Policy, PolicyOutput
-from serving.tensors import TensorSpec, decode_row
+from serving.errors import ModelError
+from serving.golden import check_golden
+from serving.manifest import Manifest, read_manifest
+from serving.policy import Policy
+from serving.tensors import TensorSpec, signature
 
 MODEL_FILE = "policy.onnx"
 MANIFEST_FILE = "manifest.json"
 DEFAULT_NAME = "policy"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-TOLERANCE = 1e-4
-"""absolute and relative, of golden logits and values."""
 
 
 class ExportFiles(NamedTuple):
@@ -49,10 +47,12 @@ def load_policy(path: Path, name: str | None) -> Policy:
     if manifest:
         _check_digest(model, manifest.onnx_sha256, files)
     try:
-        policy = Policy(_served_name(name, manifest), model)
+        distribution = manifest.action_distribution if manifest else None
+        policy = Policy(_served_name(name, manifest), model, distribution)
         if manifest:
-            _check_signature(policy, manifest)
-            _check_golden(policy, manifest.golden)
+            _check_specs("inputs", policy.inputs.values(), manifest.inputs)
+            _check_specs("outputs", policy.outputs.values(), manifest.outputs)
+            check_golden(policy, manifest.golden)
     except ModelError as error:
         raise ModelError(f"{files.model}: {error}") from None
     return policy
@@ -95,55 +95,10 @@ def _check_digest(model: bytes, expected: str, files: ExportFiles) -> None:
         )
 
 
-def _check_signature(policy: Policy, manifest: Manifest) -> None:
-    _check_specs("inputs", (policy.observation,), manifest.inputs)
-    _check_specs("outputs", policy.outputs, manifest.outputs)
-
-
-def _check_specs(kind: str, model: tuple[TensorSpec, ...], manifest: list[TensorSpec]) -> None:
-    in_model, in_manifest = sorted(map(_signature, model)), sorted(map(_signature, manifest))
+def _check_specs(kind: str, model: Iterable[TensorSpec], manifest: Iterable[TensorSpec]) -> None:
+    in_model, in_manifest = sorted(map(signature, model)), sorted(map(signature, manifest))
     if in_model != in_manifest:
         raise ModelError(
             f"the model has {kind} {', '.join(in_model)}; "
             f"its manifest says {', '.join(in_manifest) or 'none'}; export the run again"
         )
-
-
-def _signature(spec: TensorSpec) -> str:
-    return f"{spec.name} {spec.dtype} {list(spec.shape)}"
-
-
-def _check_golden(policy: Policy, samples: list[GoldenSample]) -> None:
-    for index, sample in enumerate(samples):
-        try:
-            output = policy.run(decode_row(bytes(sample.observation), policy.observation))
-        except InvalidInputError as error:
-            raise ModelError(f"golden sample {index} of its manifest: {error}") from None
-        if not _reproduced(output, sample):
-            raise ModelError(
-                f"gives {_first_row(output)} for golden sample {index}, its manifest says "
-                f"action {sample.action}, logits {sample.logits}, value {sample.value}; "
-                "export the run again"
-            )
-
-
-def _reproduced(output: PolicyOutput, sample: GoldenSample) -> bool:
-    action, logits, value = int(output.action[0]), output.logits[0], output.value[0]
-    return (
-        len(sample.logits) == len(logits)
-        and np.allclose(logits, sample.logits, rtol=TOLERANCE, atol=TOLERANCE)
-        and np.allclose(value, sample.value, rtol=TOLERANCE, atol=TOLERANCE)
-        and (action == sample.action or _is_tied(sample, action))
-    )
-
-
-def _is_tied(sample: GoldenSample, action: int) -> bool:
-    """Whether rounding decides between that action and the sample's."""
-    return (
-        0 <= sample.action < len(sample.logits)
-        and abs(sample.logits[sample.action] - sample.logits[action]) <= TOLERANCE
-    )
-
-
-def _first_row(output: PolicyOutput) -> str:
-    return f"action {output.action[0]}, logits {output.logits[0].tolist()}, value {output.value[0]}"

@@ -8,19 +8,18 @@ import msgspec
 
 from serving.errors import InvalidInputError, ModelError
 from serving.json_codec import decode
+from serving.sampling import ActionDistribution
 from serving.tensors import TensorSpec
 
-FORMAT = 1
+FORMAT = 2
 EXPECTED = "a manifest that export wrote"
 
 
 class GoldenSample(msgspec.Struct):
-    """One observation, and what the trained network gave for it."""
+    """One row of every input, and what the trained network gave for it."""
 
-    observation: msgspec.Raw
-    action: int
-    logits: list[float]
-    value: float
+    inputs: dict[str, msgspec.Raw]
+    outputs: dict[str, msgspec.Raw]
 
 
 class Manifest(msgspec.Struct):
@@ -30,6 +29,7 @@ class Manifest(msgspec.Struct):
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
     onnx_sha256: str
+    action_distribution: ActionDistribution
     golden: list[GoldenSample]
 
 

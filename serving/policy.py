@@ -1,70 +1,105 @@
-"""A policy: an ONNX graph from a batch of observations to actions, logits and values."""
+"""A policy: an ONNX graph from a batch of observations to actions and what they follow from."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from serving.errors import InvalidInputError, ModelError
-from serving.tensors import DATATYPES, Array, TensorSpec
-
-INPUT = "observation"
-OUTPUTS = ("action", "logits", "value")
-OUTPUT_RANKS = (1, 2, 1)
-OUTPUT_DTYPES = (("int32", "int64"), ("float32",), ("float32",))
-ORT_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
-
-
-class PolicyOutput(NamedTuple):
-    """What the policy says of N observations."""
-
-    action: NDArray[np.integer[Any]]  # [N], greedy
-    logits: NDArray[np.float32]  # [N, A]
-    value: NDArray[np.float32]  # [N]
+from serving.inputs import ACTION_MASK, Inputs, placeholder
+from serving.sampling import (
+    ActionDistribution,
+    Continuous,
+    choices_of,
+    fits,
+    plain_categorical,
+)
+from serving.signature import input_specs, output_names, output_specs
+from serving.tensors import Array, signature
 
 
 class Policy:
-    """An ONNX policy with discrete actions, ready to run.
+    """An ONNX policy, ready to run.
 
     Args:
       name: under which it is served.
       model: content of `policy.onnx`.
+      distribution: of its actions, as its manifest says; None: there is no manifest.
+
+    Attributes:
+      inputs: the spec of each, by name.
+      outputs: the spec of each, by name, in the order of publication.
+      distribution: None where actions cannot be sampled.
+      choices: how many each component of a masked action has.
 
     Raises:
-      ModelError: for bytes that are no model, or a model with other inputs and outputs.
+      ModelError: for bytes that are no model, a model with other inputs and outputs than a
+        policy's, or one whose actions are not distributed so.
     """
 
-    def __init__(self, name: str, model: bytes) -> None:
+    def __init__(
+        self, name: str, model: bytes, distribution: ActionDistribution | None = None
+    ) -> None:
         self.name = name
         self.version = "1"
         self._session = _open_session(model)
-        self.observation = _observation_spec(self._session.get_inputs())
-        self.outputs = self._warm_up()
+        self.inputs = input_specs(self._session.get_inputs())
+        self._names = output_names(self._session.get_outputs(), self.inputs)
+        outputs = self._warm_up()
+        self.outputs = output_specs(outputs, self.inputs)
+        if distribution and not fits(distribution, self.outputs):
+            raise ModelError(
+                f"its manifest says that actions are {type(distribution).__name__}, but the "
+                f"outputs {', '.join(map(signature, self.outputs.values()))} are of other types "
+                "or sizes; export the run again"
+            )
+        self.distribution = distribution or plain_categorical(outputs)
+        self.choices = self._masked_choices(outputs)
 
-    def run(self, observation: Array) -> PolicyOutput:
-        """Actions, logits and values for `observation` `[N, *obs]`; may be called from any thread.
+    def run(self, inputs: Inputs) -> dict[str, Array]:
+        """Every output for `inputs` `[N, ...]`; may be called from any thread.
 
         Raises:
-          InvalidInputError: where logits or value come out non-finite.
+          InvalidInputError: for values that the graph has no answer to, or a non-finite one.
         """
-        output = PolicyOutput(*self._session.run(OUTPUTS, {INPUT: observation}))
-        if not (np.isfinite(output.logits).all() and np.isfinite(output.value).all()):
-            raise InvalidInputError(
-                f"{INPUT}: the policy gives non-finite numbers for it; "
-                "expected values as large as in training"
-            )
-        return output
+        try:
+            values = self._session.run(self._names, inputs)
+        except InvalidArgument as error:  # an index beyond a table, for instance
+            raise InvalidInputError(f"the policy refuses these values: {error}") from None
+        outputs: dict[str, Array] = dict(zip(self._names, values, strict=True))
+        for name, array in outputs.items():
+            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+                raise InvalidInputError(
+                    f"{', '.join(self.inputs)}: the policy gives non-finite numbers as {name}; "
+                    "expected values as large as in training"
+                )
+        return outputs
 
-    def _warm_up(self) -> tuple[TensorSpec, ...]:
+    def _warm_up(self) -> dict[str, Array]:
         """Runs two rows, since a graph need not declare its output shapes and the first is slow."""
         try:
-            output = self.run(np.zeros((2, *self.observation.row_shape), self.observation.dtype))
+            return self.run({name: placeholder(spec, 2) for name, spec in self.inputs.items()})
         except Exception as error:  # onnxruntime's errors have no base class of their own
             raise ModelError(f"the model cannot run a batch of 2 zeros: {error}") from None
-        return tuple(map(_output_spec, OUTPUTS, output, OUTPUT_RANKS, OUTPUT_DTYPES))
+
+    def _masked_choices(self, outputs: dict[str, Array]) -> tuple[int, ...]:
+        if ACTION_MASK not in self.inputs:
+            return ()
+        (width,) = self.inputs[ACTION_MASK].row_shape
+        if self.distribution is None:
+            return (width,)  # all that is known is that something must be allowed
+        if isinstance(self.distribution, Continuous):
+            choices: tuple[int, ...] = ()
+        else:
+            scores = choices_of(self.distribution, outputs["logits"]).scores
+            choices = tuple(score.shape[1] for score in scores)
+        if sum(choices) != width:
+            raise ModelError(
+                f"input {ACTION_MASK} has {width} values a row, expected {sum(choices)}: "
+                "one for each choice; export the run again"
+            )
+        return choices
 
 
 def _open_session(model: bytes) -> onnxruntime.InferenceSession:
@@ -75,37 +110,6 @@ def _open_session(model: bytes) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # every error is raised, too
     try:
-        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no base class of their own
         raise ModelError(f"no ONNX model that onnxruntime can open: {error}") from None
-    _check_names("inputs", {node.name for node in session.get_inputs()}, {INPUT})
-    _check_names("outputs", {node.name for node in session.get_outputs()}, set(OUTPUTS))
-    return session
-
-
-def _check_names(kind: str, received: set[str], expected: set[str]) -> None:
-    if received != expected:
-        raise ModelError(
-            f"the model has {kind} {sorted(received)}, expected {sorted(expected)}; "
-            "this version serves policies without memory that choose among discrete actions"
-        )
-
-
-def _observation_spec(inputs: list[Any]) -> TensorSpec:
-    (node,) = inputs
-    dtype = ORT_DTYPES.get(node.type, node.type.removeprefix("tensor(").removesuffix(")"))
-    if dtype not in DATATYPES:
-        raise ModelError(f"input {INPUT} is {node.type}, expected one of {', '.join(DATATYPES)}")
-    batch, *row_shape = node.shape or [1]
-    if isinstance(batch, int) or not all(isinstance(size, int) for size in row_shape):
-        raise ModelError(f"input {INPUT} has shape {node.shape}, expected only the batch symbolic")
-    return TensorSpec(INPUT, dtype, (-1, *row_shape))
-
-
-def _output_spec(name: str, values: Array, rank: int, dtypes: tuple[str, ...]) -> TensorSpec:
-    if values.ndim != rank or len(values) != 2 or values.dtype.name not in dtypes:
-        raise ModelError(
-            f"output {name} is {values.dtype.name} {list(values.shape)} for 2 observations, "
-            f"expected {' or '.join(dtypes)} of rank {rank}, a row each"
-        )
-    return TensorSpec(name, values.dtype.name, (-1, *values.shape[1:]))

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from serving.errors import InvalidInputError
+from serving.inputs import Inputs, check_together
 from serving.json_codec import decode
-from serving.policy import OUTPUTS, Policy
+from serving.policy import Policy
 from serving.tensors import (
     DATATYPES,
     Array,
@@ -94,8 +95,8 @@ def model_metadata(policy: Policy) -> dict[str, Any]:
         "name": policy.name,
         "versions": [policy.version],
         "platform": PLATFORM,
-        "inputs": [_tensor_metadata(policy.observation)],
-        "outputs": [_tensor_metadata(spec) for spec in policy.outputs],
+        "inputs": [_tensor_metadata(spec) for spec in policy.inputs.values()],
+        "outputs": [_tensor_metadata(spec) for spec in policy.outputs.values()],
     }
 
 
@@ -103,17 +104,17 @@ def infer(policy: Policy, body: bytes) -> bytes:
     """The JSON answer to the JSON request `body`.
 
     Raises:
-      InvalidInputError: for a body that is no request, or a tensor of another name, datatype or
-        shape.
+      InvalidInputError: for a body that is no request, or tensors of other names, datatypes or
+        shapes.
     """
     request = decode(body, _DECODER, EXPECTED)
     _refuse_binary(request)
-    names = _output_names(request.outputs or [])
-    output = policy.run(_observation(request.inputs, policy.observation))._asdict()
+    names = _output_names(request.outputs or [], list(policy.outputs))
+    outputs = policy.run(_inputs(request.inputs, policy))
     response = InferenceResponse(
         model_name=policy.name,
         model_version=policy.version,
-        outputs=[_response_output(name, output[name]) for name in names],
+        outputs=[_response_output(name, outputs[name]) for name in names],
         id=request.id,
     )
     return msgspec.json.encode(response)
@@ -138,21 +139,28 @@ def _given(parameters: Mapping[str, Any] | None, key: str) -> bool:
     return (parameters or {}).get(key, False) is not False
 
 
-def _output_names(outputs: list[RequestedOutput]) -> list[str]:
+def _output_names(outputs: list[RequestedOutput], offered: list[str]) -> list[str]:
     names = [output.name for output in outputs]
     for name in names:
-        if name not in OUTPUTS or names.count(name) > 1:
+        if name not in offered or names.count(name) > 1:
             raise InvalidInputError(
-                f"outputs: received {name!r}; expected each of {', '.join(OUTPUTS)} at most once"
+                f"outputs: received {name!r}; expected each of {', '.join(offered)} at most once"
             )
-    return names or list(OUTPUTS)
+    return names or offered
 
 
-def _observation(inputs: list[RequestInput], spec: TensorSpec) -> Array:
-    if [tensor.name for tensor in inputs] != [spec.name]:
-        names = ", ".join(repr(tensor.name) for tensor in inputs[:8]) or "none"
-        raise InvalidInputError(f"inputs: received {names}; expected {spec.name!r} once")
-    (tensor,) = inputs
+def _inputs(tensors: list[RequestInput], policy: Policy) -> Inputs:
+    if sorted(tensor.name for tensor in tensors) != sorted(policy.inputs):
+        names = ", ".join(repr(tensor.name) for tensor in tensors[:8]) or "none"
+        expected = ", ".join(map(repr, policy.inputs))
+        raise InvalidInputError(f"inputs: received {names}; expected each once: {expected}")
+    received = {tensor.name: tensor for tensor in tensors}
+    inputs = {name: _array(received[name], spec) for name, spec in policy.inputs.items()}
+    check_together(inputs, policy.inputs, policy.choices)
+    return inputs
+
+
+def _array(tensor: RequestInput, spec: TensorSpec) -> Array:
     if tensor.datatype != DATATYPES[spec.dtype]:
         raise InvalidInputError(
             f"{spec.name}: received datatype {tensor.datatype!r}; "

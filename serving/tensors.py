@@ -51,6 +51,11 @@ class TensorSpec(msgspec.Struct, frozen=True):
         return f"{_values_of(self.dtype)} of shape [{sizes}], batch from 1 to {MAX_ROWS}"
 
 
+def signature(spec: TensorSpec) -> str:
+    """Name, dtype and shape, for a person."""
+    return f"{spec.name} {spec.dtype} {list(spec.shape)}"
+
+
 def depth_of(text: bytes) -> int:
     """How many lists open before the first value."""
     rest = text.lstrip(b"[ \t\r\n")
@@ -116,7 +121,7 @@ def check_shape(shape: Sequence[int], spec: TensorSpec) -> None:
 
 
 def json_size(spec: TensorSpec) -> int:
-    """Bytes that the largest batch takes as JSON at most, indentation apart."""
+    """Bytes that the largest batch of one tensor takes as JSON at most, indentation apart."""
     return MAX_ROWS * math.prod(spec.row_shape) * _longest_value(np.dtype(spec.dtype))
 
 

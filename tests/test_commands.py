@@ -41,7 +41,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["cartpole", "env.id=Nope-v0"], "env.id=Nope-v0: "),
         (["cartpole", "env.id=no_such_module:Nope-v0"], "no_such_module"),
         (["cartpole", "env.id=ALE/Pong-v5"], "pip install 'a2c_tf[atari]'"),
-        (["cartpole", "env.id=Pendulum-v1"], "expected Discrete(n)"),
+        (["cartpole", "env.id=Blackjack-v1"], "expected Box, Discrete, "),
         (["cartpole", "env.id=Catch-v1", "env.backend=graph"], "did you mean Catch-v0?"),
         (["cartpole", "network.torso=minatar"], "set network.torso=mlp"),
         (["cartpole", "env.backend=gymnasium", "run.compile=xla"], "set it to auto"),
@@ -138,7 +138,7 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
     ("module", "arguments", "expected"),
     [
         (TRAIN, ["cartpole", "env.num_env=3"], "did you mean env.num_envs?"),
-        (TRAIN, ["cartpole", "env.id=Pendulum-v1"], "expected Discrete(n)"),
+        (TRAIN, ["cartpole", "env.id=Blackjack-v1"], "expected Box, Discrete, "),
         (EVALUATE, ["."], "run folder .: holds no run"),
         (PLOT, [".", "--out", "x.png"], "run folder .: holds no run"),
         ("export", ["."], "run folder .: holds no run"),

@@ -10,7 +10,6 @@ import tensorflow as tf
 from a2c_tf import builders, config
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.envs import registry
-from a2c_tf.unroll import initial_state
 
 
 def refusal(name_or_path: str | Path, *overrides: str) -> str:
@@ -42,9 +41,9 @@ def test_each_config_trains(name: str) -> None:
     agent = builders.make_agent(env.spec, settings)
     learner, step = builders.make_training(env, agent, settings)
     before = [weight.numpy() for weight in agent.model.weights]
-    seeds = builders.make_seeds(settings.run.seed)
-    _, metrics, _ = step(initial_state(env, seeds.env, seeds.action), tf.constant(1))
-    assert all(tf.math.is_finite(value) for value in metrics.values())
+    state = agent.start(env, builders.make_seeds(settings.run.seed))
+    _, report = step(state, tf.constant(1))
+    assert all(tf.math.is_finite(value) for value in report.metrics.values())
     assert int(learner.updates) == 1
     after = [weight.numpy() for weight in agent.model.weights]
     assert any((a != b).any() for a, b in zip(before, after, strict=True))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import gymnasium
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from gymnasium import spaces
 from scipy import special, stats
 
 from a2c_tf import distributions, threefry
-from a2c_tf.distributions import Categorical
+from a2c_tf.distributions import (
+    Bernoulli,
+    Bounds,
+    Categorical,
+    DiagonalGaussian,
+    MultiCategorical,
+    TanhGaussian,
+)
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (11, 5)).astype(np.float32)
 ACTIONS = np.random.default_rng(1).integers(0, 5, 11).astype(np.int32)
@@ -75,13 +84,40 @@ def test_samples_are_the_same_in_every_mode(variant):
     )
 
 
-def test_space_decides_the_family():
-    assert distributions.for_space(gymnasium.spaces.Discrete(4)) == Categorical(4)
+BOUNDS = Bounds((-1.0, -1.0), (1.0, 1.0), (2,), "float32")
 
 
 @pytest.mark.parametrize(
-    "space", [gymnasium.spaces.Discrete(4, start=1), gymnasium.spaces.Box(-1, 1, (2,))]
+    ("space", "squash", "family"),
+    [
+        (spaces.Discrete(4), False, Categorical(4)),
+        (spaces.Discrete(4, start=1), False, Categorical(4, start=1)),
+        (spaces.MultiDiscrete([2, 3]), False, MultiCategorical((2, 3), (0, 0), (2,))),
+        (spaces.MultiBinary(3), False, Bernoulli((3,))),
+        (spaces.Box(-1, 1, (2,)), False, DiagonalGaussian(BOUNDS)),
+        (spaces.Box(-1, 1, (2,)), True, TanhGaussian(BOUNDS)),
+    ],
+)
+def test_space_decides_the_family(space, squash, family):
+    chosen = distributions.for_space(space, squash)
+    assert (chosen, type(chosen)) == (family, type(family))
+
+
+@pytest.mark.parametrize(
+    "space", [spaces.Box(0, 9, (2,), np.int32), spaces.Tuple([spaces.Discrete(4)]), spaces.Text(3)]
 )
 def test_other_spaces_are_refused_by_name(space):
-    with pytest.raises(ValueError, match=r"(Discrete\(4, start=1\)|Box).*expected Discrete"):
+    with pytest.raises(ValueError, match=rf"{re.escape(str(space))} .*expected Discrete"):
         distributions.for_space(space)
+
+
+@pytest.mark.parametrize(
+    ("space", "reason"),
+    [
+        (spaces.Discrete(4), r"Discrete\(4\) is no Box"),
+        (spaces.Box(0, np.inf, (2,)), "no finite bounds"),
+    ],
+)
+def test_what_cannot_be_squashed_is_refused(space, reason):
+    with pytest.raises(ValueError, match=f"network.squash_actions=true: .*{reason}.* to false"):
+        distributions.for_space(space, squash=True)

@@ -15,8 +15,9 @@ from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.evaluation import Evaluation
+from a2c_tf.forward import StepOutput
 from a2c_tf.run_dir import RunDir
-from a2c_tf.types import EnvSpec
+from a2c_tf.types import CoreState, EnvSpec
 
 NEVER = 10**9
 
@@ -59,8 +60,8 @@ def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluat
     seed = tf.constant([0, 0])
     state = unroll.initial_state(env, seed, seed)
 
-    def policy(observation: tf.Tensor) -> tf.Tensor:
-        return tf.zeros([len(lengths), 2])
+    def policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
+        return StepOutput(tf.zeros([len(lengths), 2]), tf.zeros([len(lengths)]), core_state)
 
     return evaluation.Evaluator(env, policy, advance, episodes).evaluate(state)
 

@@ -15,7 +15,7 @@ from a2c_tf.envs import registry
 from a2c_tf.learner import METRIC_NAMES, Learner
 from a2c_tf.losses import a2c_loss
 from a2c_tf.types import Trajectory
-from a2c_tf.unroll import initial_state, make_advance, unroll
+from a2c_tf.unroll import make_advance, unroll
 
 CARTPOLE = {
     "env": {"id": "CartPole-v1", "num_envs": 8},
@@ -34,12 +34,13 @@ class Training:
         self.env = registry.make(self.config.env)
         self.agent = builders.make_agent(self.env.spec, self.config)
         self.learner, self.step = builders.make_training(self.env, self.agent, self.config)
-        seeds = builders.make_seeds(0)
-        self.state = initial_state(self.env, seeds.env, seeds.action)
+        self.state = self.agent.start(self.env, builders.make_seeds(0))
 
     def call(self, updates: int) -> dict[str, float]:
-        self.state, metrics, self.statistics = self.step(self.state, tf.constant(updates))
-        return {name: float(value) for name, value in metrics.items()}
+        self.state, report = self.step(self.state, tf.constant(updates))
+        assert not report.inspected  # nobody asked for it
+        self.statistics = report.statistics
+        return {name: float(value) for name, value in report.metrics.items()}
 
     def unroll(self) -> Trajectory:
         advance = make_advance(self.env, self.agent.distribution)
@@ -92,6 +93,7 @@ def test_an_update_is_the_gradient_step_written_out():
     metrics = training.learner.update(trajectory)
     for actual, wanted in zip(training.weights(), expected, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-7)
+    assert float(metrics["grad/clipped"]) == 1
     assert float(metrics["learning_rate"]) == pytest.approx(config.optimizer.learning_rate)
 
 

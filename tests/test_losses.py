@@ -89,17 +89,22 @@ def slow_terms(stream: Stream, weights: LossWeights) -> dict[str, float]:
     """The terms of the loss, row by row."""
     advantage = slow_advantages(stream, weights)
     policy, value, entropy, rows = 0.0, 0.0, 0.0, 0
+    total, squares = 0.0, 0.0
     for t, b in np.argwhere(stream.mask):
         p = np.exp(stream.logits[t, b]) / np.exp(stream.logits[t, b]).sum()
         policy -= advantage[t, b] * np.log(p[stream.action[t, b]])
         value += advantage[t, b] ** 2
         entropy -= (p * np.log(p)).sum()
+        total += stream.value[t, b]
+        squares += stream.value[t, b] ** 2
         rows += 1
     rows = max(rows, 1)
     return {
         "loss/policy": policy / rows,
         "loss/value": value / rows,
         "policy/entropy": entropy / rows,
+        "value/mean": total / rows,
+        "value/rms": np.sqrt(squares / rows),
     }
 
 

@@ -84,9 +84,9 @@ def test_it_trains_and_exports(tmp_path: Path) -> None:
 
     inference = Inference(agent)
     write_onnx(inference, tmp_path / "policy.onnx")
-    observation = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    exported = run_onnx(tmp_path / "policy.onnx")(observation)
-    np.testing.assert_allclose(exported["logits"], inference(observation)["logits"], atol=1e-5)
+    inputs = {"observation": np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)}
+    exported = run_onnx(tmp_path / "policy.onnx")(inputs)
+    np.testing.assert_allclose(exported["logits"], inference(inputs)["logits"], atol=1e-5)
 
 
 def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> None:
@@ -101,7 +101,10 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("builder", "message"),
     [
-        ("user_models:wrong_input", r"takes \[\(\(None, 9\), 'float32'\)\]; expected one input"),
+        (
+            "user_models:wrong_input",
+            r"takes \(\(None, 9\), 'float32'\); expected \(\(None, 4\), 'float32'\), the obs",
+        ),
         ("user_models:wrong_outputs", r"'policy': \(\(None, 5\).*expected.*\(None, 2\)"),
         ("user_models:one_output", "expected the outputs"),
         ("user_models:no_model", "returned 42; expected a keras.Model"),

@@ -15,6 +15,7 @@ from a2c_tf.types import EnvSpec
 VECTOR = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 MINATAR = gymnasium.spaces.Box(0, 1, (10, 10, 4), bool)
 ATARI = gymnasium.spaces.Box(0, 255, (84, 84, 4), np.uint8)
+TUPLE = gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(5)])
 MLP = NetworkConfig(torso="mlp", hidden=(64, 64), activation="tanh")
 
 
@@ -139,7 +140,7 @@ def test_policy_and_value_share_the_torso():
     [
         (VECTOR, "minatar", "network.torso=minatar takes images.*shape \\(4,\\).*torso=mlp"),
         (MINATAR, "nature", "at least 36x36"),
-        (gymnasium.spaces.Discrete(5), "mlp", "Discrete\\(5\\) is not supported"),
+        (TUPLE, "mlp", "Tuple\\(Discrete\\(5\\)\\) is not supported: expected Box, Discrete"),
     ],
 )
 def test_observations_that_do_not_fit_are_refused(space, torso, message):

@@ -12,7 +12,8 @@ import tensorflow as tf
 from a2c_tf import threefry
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.cartpole import CartPole
-from a2c_tf.types import EnvSpec, TimeStep, UnrollState
+from a2c_tf.forward import StepOutput
+from a2c_tf.types import CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll
 
 SEED = tf.constant([3, 0])
@@ -56,10 +57,15 @@ class ScriptedEnvironment:
         return TimeStep(observation, *(tf.gather(tf.constant(x), step) for x in SCRIPT))
 
 
-def scripted_policy(observation: tf.Tensor) -> tf.Tensor:
+def says(logits: tf.Tensor, core_state: CoreState = ()) -> StepOutput:
+    """What a network says whose value nobody asks for."""
+    return StepOutput(logits, tf.zeros([logits.shape[0]]), core_state)
+
+
+def scripted_policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
     """Surely takes the action (step number + environment number) modulo 3."""
     number = tf.cast(observation[:, 0], tf.int32) % 100 + tf.constant([0, 1])
-    return tf.one_hot(number % 3, 3, on_value=1e4)
+    return says(tf.one_hot(number % 3, 3, on_value=1e4), core_state)
 
 
 @pytest.fixture
@@ -80,7 +86,8 @@ def test_the_trajectory_is_exact(scripted):
     np.testing.assert_array_equal(trajectory.mask, 1.0 - SCRIPT.last[:-1])
     np.testing.assert_array_equal(trajectory.last, SCRIPT.last[1:])
     dtypes = [tf.float32, tf.int32, tf.float32, tf.float32, tf.float32, tf.bool]
-    assert [x.dtype for x in trajectory] == dtypes
+    assert [x.dtype for x in trajectory[:6]] == dtypes
+    assert (trajectory.action_mask, trajectory.core_state) == ((), ())  # neither has one
 
 
 def test_the_statistics_are_those_of_the_episodes_that_ended(scripted):
@@ -122,7 +129,7 @@ def test_greedy_advance_takes_the_mode():
     environment = ScriptedEnvironment()
     advance = make_advance(environment, Categorical(3), deterministic=True)
     state = initial_state(environment, SEED, SEED)
-    _, step = advance(state, tf.constant([[0.0, 0.1, 0.0], [0.3, 0.1, 0.2]]))
+    _, step = advance(state, says(tf.constant([[0.0, 0.1, 0.0], [0.3, 0.1, 0.2]])))
     np.testing.assert_array_equal(step.action, [1, 0])
 
 
@@ -133,7 +140,7 @@ def test_sampling_uses_new_numbers_at_every_step():
     uniform = tf.zeros([2, 3])
     actions = []
     for _ in range(5):
-        state, step = advance(state, uniform)
+        state, step = advance(state, says(uniform))
         actions.append(step.action.numpy().tolist())
     assert len({tuple(pair) for pair in actions}) > 1
     np.testing.assert_array_equal(state.seed, [3, 5])
@@ -146,8 +153,9 @@ def test_initial_state_stands_at_the_first_observation():
     assert isinstance(state, UnrollState)
     np.testing.assert_array_equal(state.time_step.observation, [[0.0], [100.0]])
     np.testing.assert_array_equal(state.episode_return, [0.0, 0.0])
+    assert state.core_state == ()
 
 
-def _leaning_policy(observation: tf.Tensor) -> tf.Tensor:
+def _leaning_policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
     """Prefers one side, so that episodes end soon."""
-    return tf.stack([observation[:, 2], 1.0 + observation[:, 0]], axis=-1)
+    return says(tf.stack([observation[:, 2], 1.0 + observation[:, 0]], axis=-1), core_state)

@@ -33,7 +33,10 @@ ROW_KEYS = {
     "loss/value",
     "policy/entropy",
     "value/explained_variance",
+    "value/mean",
+    "value/rms",
     "grad/global_norm",
+    "grad/clipped",
     "learning_rate",
     "entropy_coef",
 }

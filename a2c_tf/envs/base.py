@@ -42,7 +42,7 @@ class GraphState(NamedTuple):
     elapsed: tf.Tensor
     """`[B]` int32, steps of the episode under way."""
     executed: tf.Tensor
-    """`[B]`, the action executed last, which a sticky step repeats; resets leave it."""
+    """`[B, ...]`, the action executed last, which a sticky step repeats; resets leave it."""
     last: tf.Tensor
     """`[B]` bool, the episode has ended and the next step resets it."""
 
@@ -132,9 +132,9 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
     def _stick(self, state: GraphState, action: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         if not self._is_sticky:
-            return tf.where(state.last, state.executed, action)
+            return select(state.last, state.executed, action)
         repeat = noise[0] < self.sticky_action_probability
-        return tf.where(repeat | state.last, state.executed, action)
+        return select(repeat | state.last, state.executed, action)
 
     def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
         if self.spec.max_episode_steps is None:

@@ -6,4 +6,4 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-pytest.register_assert_rewrite("contract", "rollouts")
+pytest.register_assert_rewrite("classic_control", "contract", "minatar_oracle", "rollouts")

@@ -29,8 +29,6 @@ from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.types import TimeStep
 
 NUM_ENVS = 8
-STEPS = 40  # long enough for a random policy to end an episode
-LIMIT = 5  # too short for an episode to terminate
 
 
 class EnvironmentContract:
@@ -38,6 +36,12 @@ class EnvironmentContract:
 
     tolerance: float = 0.0
     """by how much observations may differ between eager, `tf.function` and XLA."""
+    steps: int = 40
+    """long enough for a random policy to end an episode."""
+    limit: int = 5
+    """too short for an episode to terminate."""
+    starts_vary: bool = True
+    """whether an episode can start in more than one way."""
 
     def make(self, num_envs: int, **settings: Any) -> Environment:
         raise NotImplementedError
@@ -47,8 +51,8 @@ class EnvironmentContract:
         raise NotImplementedError
 
     def test_spec_says_what_was_made(self) -> None:
-        spec = self.make(3, max_episode_steps=LIMIT).spec
-        assert (spec.num_envs, spec.max_episode_steps) == (3, LIMIT)
+        spec = self.make(3, max_episode_steps=self.limit).spec
+        assert (spec.num_envs, spec.max_episode_steps) == (3, self.limit)
         assert len(spec.action_meanings) in (0, getattr(spec.action_space, "n", 0))
 
     def test_reset_starts_an_episode_in_every_environment(self) -> None:
@@ -63,7 +67,7 @@ class EnvironmentContract:
     def test_steps_stay_in_the_spec(self) -> None:
         env = self.make(NUM_ENVS)
         state, _ = env.reset(seed_of(0))
-        for action in random_actions(env.spec, STEPS):
+        for action in random_actions(env.spec, self.steps):
             state, time_step = env.step(state, tf.constant(action))
             assert_in_spec(time_step, env.spec)
 
@@ -96,24 +100,24 @@ class EnvironmentContract:
 
     def test_the_step_after_the_last_ignores_the_action(self) -> None:
         env = self.make(NUM_ENVS)
-        actions = random_actions(env.spec, STEPS)
+        actions = random_actions(env.spec, self.steps)
         stream = rollout(env, actions)
         fresh = stream.last[:-1]
-        others = random_actions(env.spec, STEPS, seed=1)
+        others = random_actions(env.spec, self.steps, seed=1)
         assert np.any(others[fresh] != actions[fresh])
         actions[fresh] = others[fresh]
         assert_same(rollout(self.make(NUM_ENVS), actions), stream)
 
     def test_a_seed_names_a_stream(self) -> None:
         env = self.make(NUM_ENVS)
-        actions = random_actions(env.spec, STEPS)
+        actions = random_actions(env.spec, self.steps)
         first = rollout(env, actions, seed=1)
         assert_same(rollout(env, actions, seed=1), first)
         another = rollout(env, actions, seed=2)
         assert np.any(another.observation != first.observation)
 
     def test_a_graph_gives_the_same_stream(self) -> None:
-        actions = random_actions(self.make(NUM_ENVS).spec, STEPS)
+        actions = random_actions(self.make(NUM_ENVS).spec, self.steps)
         stream = rollout(self.make(NUM_ENVS), actions, variant=tf.function)
         assert_same(stream, self._stream(), self.tolerance)
 
@@ -121,29 +125,30 @@ class EnvironmentContract:
         stream = self._stream()
         starts = [stream.observation[0], stream.observation[1:][stream.last[:-1]]]
         for observations in starts:
-            assert len({observation.tobytes() for observation in observations}) > 1
+            distinct = {observation.tobytes() for observation in observations}
+            assert (len(distinct) > 1) == self.starts_vary
 
     def test_truncation_is_last_with_discount_1(self) -> None:
-        env = self.make(NUM_ENVS, max_episode_steps=LIMIT)
-        stream = rollout(env, random_actions(env.spec, STEPS))
-        # a reset costs a step, so that every LIMIT + 1 steps an episode is cut
-        expected = np.arange(STEPS + 1) % (LIMIT + 1) == LIMIT
+        env = self.make(NUM_ENVS, max_episode_steps=self.limit)
+        stream = rollout(env, random_actions(env.spec, self.steps))
+        # a reset costs a step, so that every self.limit + 1 steps an episode is cut
+        expected = np.arange(self.steps + 1) % (self.limit + 1) == self.limit
         np.testing.assert_array_equal(stream.last, np.tile(expected[:, None], NUM_ENVS))
         assert np.all(stream.discount == 1)
 
     def test_termination_at_the_limit_has_discount_0(self) -> None:
         terminated = self._stream().discount == 0
-        limit = int(terminated.any(axis=1).argmax())  # the first row in which one terminates
-        assert limit > LIMIT
-        env = self.make(NUM_ENVS, max_episode_steps=limit)
-        stream = rollout(env, random_actions(env.spec, STEPS)[:limit])
-        np.testing.assert_array_equal(stream.discount[limit] == 0, terminated[limit])
-        assert not stream.last[:limit].any()
-        assert stream.last[limit].all()
+        first = int(terminated.any(axis=1).argmax())  # the first row in which one terminates
+        assert first > self.limit
+        env = self.make(NUM_ENVS, max_episode_steps=first)
+        stream = rollout(env, random_actions(env.spec, self.steps)[:first])
+        np.testing.assert_array_equal(stream.discount[first] == 0, terminated[first])
+        assert not stream.last[:first].any()
+        assert stream.last[first].all()
 
     def _stream(self) -> TimeStep:
         env = self.make(NUM_ENVS)
-        return rollout(env, random_actions(env.spec, STEPS))
+        return rollout(env, random_actions(env.spec, self.steps))
 
 
 class GraphEnvironmentContract(EnvironmentContract):
@@ -153,13 +158,13 @@ class GraphEnvironmentContract(EnvironmentContract):
         raise NotImplementedError
 
     def test_xla_gives_the_same_stream(self) -> None:
-        actions = random_actions(self.make(NUM_ENVS).spec, STEPS)
+        actions = random_actions(self.make(NUM_ENVS).spec, self.steps)
         stream = rollout(self.make(NUM_ENVS), actions, variant=xla)
         assert_same(stream, self._stream(), self.tolerance)
 
     def test_a_state_and_an_action_have_one_outcome(self) -> None:
         env = self.make(NUM_ENVS)
-        actions = [tf.constant(action) for action in random_actions(env.spec, STEPS)]
+        actions = [tf.constant(action) for action in random_actions(env.spec, self.steps)]
         states, outcomes = [env.reset(seed_of(0))[0]], []
         for action in actions:
             outcomes.append(env.step(states[-1], action))
@@ -168,9 +173,9 @@ class GraphEnvironmentContract(EnvironmentContract):
             assert_same(env.step(state, action), outcome)
 
     def test_the_step_after_the_last_has_one_outcome_for_all_actions(self) -> None:
-        env = self.make(NUM_ENVS, max_episode_steps=LIMIT)
+        env = self.make(NUM_ENVS, max_episode_steps=self.limit)
         state, _ = env.reset(seed_of(0))
-        for action in random_actions(env.spec, LIMIT):
+        for action in random_actions(env.spec, self.limit):
             state, _ = env.step(state, tf.constant(action))
         assert np.all(state.last)
         a, b, *_ = random_actions(env.spec, 4)
@@ -179,11 +184,12 @@ class GraphEnvironmentContract(EnvironmentContract):
 
     def test_environments_do_not_touch_each_other(self) -> None:
         env = self.make(NUM_ENVS)
-        actions = random_actions(env.spec, STEPS)
+        actions = random_actions(env.spec, self.steps)
         stream = rollout(env, actions)
-        actions[:, 0] = random_actions(env.spec, STEPS, seed=1)[:, 0]
+        actions[:, 0] = random_actions(env.spec, self.steps, seed=1)[:, 0]
         changed = rollout(env, actions)
-        for leaf, expected in zip(changed, stream, strict=True):
+        leaves = (tf.nest.flatten(time_steps) for time_steps in (changed, stream))
+        for leaf, expected in zip(*leaves, strict=True):
             np.testing.assert_array_equal(leaf[:, 1:], expected[:, 1:])
         assert np.any(changed.observation[:, 0] != stream.observation[:, 0])
 
@@ -193,19 +199,26 @@ class GraphEnvironmentContract(EnvironmentContract):
         state, time_step = env.reset(seed_of(0))
         assert not np.any(state.executed)
         repeats = []
-        for action in random_actions(env.spec, STEPS):
+        for action in random_actions(env.spec, self.steps):
             after, outcome = env.step(state, tf.constant(action))
             executed, before = after.executed.numpy(), state.executed.numpy()
-            assert np.all((executed == action) | (executed == before))
-            assert np.all((executed == before)[time_step.last])  # the memory outlives a reset
-            free = ~time_step.last.numpy() & (action != before)
-            repeats.append((executed == before)[free])
+            assert executed.shape == action.shape
+            repeated = same_action(executed, before)
+            assert np.all(repeated | same_action(executed, action))
+            assert np.all(repeated[time_step.last])  # the memory outlives a reset
+            free = ~time_step.last.numpy() & ~same_action(action, before)
+            repeats.append(repeated[free])
             # where request and memory agree, stickiness changes nothing: so game and reward
             # must follow the executed action
             agreeing = state._replace(executed=after.executed)
             assert_same(env.step(agreeing, after.executed), (after, outcome))
             state, time_step = after, outcome
         assert_frequency(np.concatenate(repeats), probability)
+
+
+def same_action(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Which environments have one action in both, `[B]`; an action may be an array."""
+    return (a == b).reshape(len(a), -1).all(axis=1)
 
 
 def assert_frequency(happened: np.ndarray, probability: float) -> None:

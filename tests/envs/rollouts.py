@@ -65,8 +65,8 @@ def unrolled(env: Environment, actions: Sequence[np.ndarray], seed: int = 0) -> 
 
 def stack(rows: Sequence[TimeStep]) -> TimeStep:
     """Time steps `[B, ...]` as one of numpy arrays `[T, B, ...]`."""
-    leaves = zip(*rows, strict=True)
-    return TimeStep(*(np.stack([leaf.numpy() for leaf in column]) for column in leaves))
+    stacked: TimeStep = tf.nest.map_structure(lambda *leaves: np.stack(leaves), *rows)
+    return stacked
 
 
 def first_episodes(stream: TimeStep, quota: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +104,10 @@ def assert_shapes(time_step: TimeStep, spec: EnvSpec) -> None:
     """Shapes and dtypes of everything but the observation's values."""
     assert time_step.observation.shape == (spec.num_envs, *spec.observation_space.shape)
     assert time_step.observation.dtype == tf.as_dtype(spec.observation_space.dtype)
-    for leaf, dtype in zip(time_step[1:], (tf.float32, tf.float32, tf.bool), strict=True):
+    for leaf, dtype in zip(time_step[1:4], (tf.float32, tf.float32, tf.bool), strict=True):
         assert leaf.shape == (spec.num_envs,)
         assert leaf.dtype == dtype
+    masks = tf.nest.flatten(time_step.action_mask)  # none where the environment has none
+    expected = [(spec.num_envs, spec.action_mask_size)] if spec.action_mask_size else []
+    assert [mask.shape for mask in masks] == expected
+    assert all(mask.dtype == tf.bool for mask in masks)

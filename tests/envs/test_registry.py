@@ -13,10 +13,17 @@ from rollouts import seed_of
 
 from a2c_tf.config import ConfigError, EnvConfig
 from a2c_tf.envs import registry
+from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
+from a2c_tf.envs.minatar.freeway import Freeway
+from a2c_tf.envs.minatar.seaquest import Seaquest
+from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
+from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.pendulum import Pendulum
 
 OWN_MODULE = """
 import gymnasium
@@ -55,10 +62,22 @@ def refusal(config: EnvConfig) -> str:
 @pytest.mark.parametrize(
     ("env_id", "game"),
     [
+        ("Acrobot-v1", Acrobot),
         ("CartPole-v1", CartPole),
         ("Catch-v0", Catch),
+        ("MinAtar/Asterix-v0", Asterix),
+        ("MinAtar/Asterix-v1", Asterix),
         ("MinAtar/Breakout-v0", Breakout),
         ("MinAtar/Breakout-v1", Breakout),
+        ("MinAtar/Seaquest-v0", Seaquest),
+        ("MinAtar/Seaquest-v1", Seaquest),
+        ("MinAtar/SpaceInvaders-v0", SpaceInvaders),
+        ("MinAtar/SpaceInvaders-v1", SpaceInvaders),
+        ("MinAtar/Freeway-v0", Freeway),
+        ("MinAtar/Freeway-v1", Freeway),
+        ("MountainCar-v0", MountainCar),
+        ("MountainCarContinuous-v0", MountainCarContinuous),
+        ("Pendulum-v1", Pendulum),
     ],
 )
 def test_what_the_graph_has_is_taken_from_the_graph(env_id: str, game: type, backend: str) -> None:
@@ -75,7 +94,7 @@ def test_the_backend_may_be_gymnasium_all_the_same() -> None:
 
 @pytest.mark.parametrize("backend", ["auto", "gymnasium"])
 def test_what_the_graph_lacks_is_gymnasiums(backend: str) -> None:
-    env = registry.make(EnvConfig(id="Acrobot-v1", num_envs=2, backend=backend))
+    env = registry.make(EnvConfig(id="FrozenLake-v1", num_envs=2, backend=backend))
     assert isinstance(env, HostEnvironment)
 
 
@@ -85,14 +104,17 @@ def test_settings_reach_the_environment() -> None:
     assert env.spec.max_episode_steps == 9
     assert env.sticky_action_probability == 0.25
     assert (
-        registry.make(EnvConfig(id="Acrobot-v1", max_episode_steps=9)).spec.max_episode_steps == 9
+        registry.make(EnvConfig(id="FrozenLake-v1", max_episode_steps=9)).spec.max_episode_steps
+        == 9
     )
+    assert not registry.make(EnvConfig(id="MinAtar/Asterix-v1", difficulty_ramping=False)).ramping
 
 
 def test_null_settings_are_the_environments_own() -> None:
     assert registry.make(EnvConfig(id="CartPole-v1")).spec.max_episode_steps == 500
     assert registry.make(EnvConfig(id="CartPole-v1")).sticky_action_probability == 0
     assert registry.make(EnvConfig(id="MinAtar/Breakout-v1")).sticky_action_probability == 0.1
+    assert registry.make(EnvConfig(id="MinAtar/Asterix-v1")).ramping
 
 
 @pytest.mark.parametrize(
@@ -104,8 +126,8 @@ def test_null_settings_are_the_environments_own() -> None:
         (EnvConfig(id="no such id"), "Malformed"),
         (EnvConfig(id="no_such_module:Own-v0"), "No module named 'no_such_module'"),
         (EnvConfig(id="MinAtar/Brekout-v1", backend="graph"), "did you mean MinAtar/Breakout-v1?"),
-        (EnvConfig(id="Acrobot-v1", backend="graph"), "set env.backend=gymnasium"),
-        (EnvConfig(id="Blackjack-v1"), "expected one array"),
+        (EnvConfig(id="FrozenLake-v1", backend="graph"), "set env.backend=gymnasium"),
+        (EnvConfig(id="Blackjack-v1"), "expected Box, Discrete, "),
     ],
 )
 def test_an_id_that_cannot_be_is_refused(config: EnvConfig, expected: str) -> None:
@@ -115,12 +137,28 @@ def test_an_id_that_cannot_be_is_refused(config: EnvConfig, expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("env_id", "backend"), [("Acrobot-v1", "auto"), ("CartPole-v1", "gymnasium")]
+    ("env_id", "backend"), [("FrozenLake-v1", "auto"), ("CartPole-v1", "gymnasium")]
 )
 def test_sticky_actions_are_refused_on_the_host(env_id: str, backend: str) -> None:
     config = EnvConfig(id=env_id, backend=backend, sticky_action_probability=0.1)
     message = refusal(config)
     assert message.startswith("env.sticky_action_probability=0.1: ")
+    assert env_id in message
+
+
+@pytest.mark.parametrize("ramping", [False, True])
+@pytest.mark.parametrize(
+    ("env_id", "backend"),
+    [
+        ("Acrobot-v1", "auto"),
+        ("CartPole-v1", "auto"),
+        ("MinAtar/Breakout-v1", "graph"),
+        ("MinAtar/Asterix-v1", "gymnasium"),
+    ],
+)
+def test_ramping_is_refused_where_there_is_none(env_id: str, backend: str, ramping: bool) -> None:
+    message = refusal(EnvConfig(id=env_id, backend=backend, difficulty_ramping=ramping))
+    assert message.startswith(f"env.difficulty_ramping={ramping}: ")
     assert env_id in message
 
 

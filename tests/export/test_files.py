@@ -59,7 +59,7 @@ def test_both_files_act_as_the_network_for_any_batch(exported: Any, batch: int) 
         formats.run_onnx(exported.onnx),
         formats.run_saved_model(exported.folder / "saved_model"),
     ):
-        received = run(observation)
+        received = run({"observation": observation})
         assert received.keys() == set(OUTPUTS)
         np.testing.assert_allclose(received["logits"], expected["policy"], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(received["value"], expected["value"], rtol=1e-5, atol=1e-5)
@@ -95,8 +95,8 @@ def first_returns(act: Callable[[np.ndarray], np.ndarray], episodes: int) -> lis
 def test_ten_episodes_with_onnxruntime_return_what_the_network_gets(cartpole: Any) -> None:
     onnx_policy = formats.run_onnx(cartpole.onnx)
     network = Inference(cartpole.source.agent)
-    by_onnx = first_returns(lambda observation: onnx_policy(observation)["action"], 10)
-    assert by_onnx == first_returns(lambda observation: network(observation)["action"], 10)
+    by_onnx = first_returns(lambda x: onnx_policy({"observation": x})["action"], 10)
+    assert by_onnx == first_returns(lambda x: network({"observation": x})["action"], 10)
     assert len(set(by_onnx)) > 1 and min(by_onnx) >= 8
 
 
@@ -108,11 +108,12 @@ import onnxruntime
 session = onnxruntime.InferenceSession("policy.onnx")
 manifest = json.load(open("manifest.json"))
 for sample in manifest["golden"]:
-    observation = np.array([sample["observation"]], manifest["inputs"][0]["dtype"])
+    inputs, expected = sample["inputs"], sample["outputs"]
+    observation = np.array([inputs["observation"]], manifest["inputs"][0]["dtype"])
     action, logits, value = session.run(["action", "logits", "value"], {"observation": observation})
-    assert action[0] == sample["action"]
-    assert np.allclose(logits[0], sample["logits"], rtol=1e-5, atol=1e-5)
-    assert np.allclose(value[0], sample["value"], rtol=1e-5, atol=1e-5)
+    assert action[0] == expected["action"]
+    assert np.allclose(logits[0], expected["logits"], rtol=1e-5, atol=1e-5)
+    assert np.allclose(value[0], expected["value"], rtol=1e-5, atol=1e-5)
 loaded = {name.partition(".")[0] for name in sys.modules}
 assert not loaded & {"tensorflow", "keras", "a2c_tf", "export", "gymnasium"}
 print(len(manifest["golden"]))

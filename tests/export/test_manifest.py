@@ -21,6 +21,7 @@ KEYS = {
     "observation_space",
     "action_space",
     "action_meanings",
+    "action_distribution",
     "inputs",
     "outputs",
     "config",
@@ -36,7 +37,7 @@ KEYS = {
 
 def test_it_has_what_the_contract_names(exported: Any) -> None:
     assert exported.manifest.keys() == KEYS
-    assert (exported.manifest["format"], exported.manifest["opset"]) == (1, 17)
+    assert (exported.manifest["format"], exported.manifest["opset"]) == (2, 17)
 
 
 def test_the_hash_is_that_of_the_onnx_file(exported: Any) -> None:
@@ -62,7 +63,8 @@ def test_the_agent_and_its_training_are_told(cartpole: Any) -> None:
     told, source = cartpole.manifest, cartpole.source
     assert told["name"] == "cartpole-v1"
     assert told["environment"] == {"id": "CartPole-v1", "max_episode_steps": 500}
-    assert told["action_space"] == {"type": "Discrete", "n": 2}
+    assert told["action_space"] == {"type": "Discrete", "n": 2, "start": 0}
+    assert told["action_distribution"] == {"type": "categorical", "start": 0}
     assert told["action_meanings"] == ["left", "right"]
     assert told["env_steps"] == source.counters.env_steps >= 20_000
     assert told["evaluation"] == source.evaluation and told["evaluation"]["episodes"] == 7
@@ -99,7 +101,8 @@ def test_parity_was_measured_over_a_thousand_observations(exported: Any) -> None
 def test_golden_samples_are_different_and_in_the_space(exported: Any) -> None:
     space = exported.source.agent.spec.observation_space
     observations = [
-        np.array(sample["observation"], space.dtype) for sample in exported.manifest["golden"]
+        np.array(sample["inputs"]["observation"], space.dtype)
+        for sample in exported.manifest["golden"]
     ]
     assert len(observations) == 4
     assert all(space.contains(observation) for observation in observations)
@@ -123,5 +126,21 @@ def test_bounds_are_one_number_where_they_are_and_null_without_end(
 
 
 def test_a_space_without_a_description_is_refused() -> None:
-    with pytest.raises(TypeError, match="expected Box or Discrete"):
-        manifest.describe_space(gymnasium.spaces.MultiBinary(3))
+    with pytest.raises(TypeError, match=r"Text\(.*has no description"):
+        manifest.describe_space(gymnasium.spaces.Text(3))
+
+
+def test_every_space_that_an_agent_takes_is_described() -> None:
+    parts = {
+        "one": gymnasium.spaces.Discrete(3, start=-1),
+        "several": gymnasium.spaces.MultiDiscrete([2, 3], start=[0, 4]),
+        "bits": gymnasium.spaces.MultiBinary([2, 2]),
+    }
+    assert manifest.describe_space(gymnasium.spaces.Dict(parts)) == {
+        "type": "Dict",
+        "spaces": {
+            "one": {"type": "Discrete", "n": 3, "start": -1},
+            "several": {"type": "MultiDiscrete", "nvec": [2, 3], "start": [0, 4]},
+            "bits": {"type": "MultiBinary", "shape": [2, 2]},
+        },
+    }

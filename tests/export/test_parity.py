@@ -11,49 +11,62 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from a2c_tf.distributions import Bernoulli, Categorical, Distribution, MultiCategorical
 from export import formats, parity
-from export.formats import Outputs, Runner
-from export.inference import Inference
-from export.parity import Observations, ParityError
+from export.formats import Runner
+from export.inference import Inference, Inputs, Outputs
+from export.parity import ParityError
+from export.samples import Samples, collect_samples, count_of
 
 LOGITS = np.array([[3.0, -1.0], [-2.0, 2.0]], np.float32)
+TWO_ACTIONS = Categorical(2)
+
+
+def samples_of(exported: Any) -> Samples:
+    agent = exported.source.agent
+    return collect_samples(agent, Inference(agent), exported.source.config)
 
 
 @pytest.fixture(scope="module")
-def observations(exported: Any) -> Observations:
-    return parity.collect_observations(exported.source.agent, exported.source.config)
+def samples(exported: Any) -> Samples:
+    return samples_of(exported)
 
 
-def test_what_was_exported_passes(exported: Any, observations: Observations) -> None:
+def check(exported: Any, files: dict[str, Runner], samples: Samples) -> parity.Parity:
+    agent = exported.source.agent
+    return parity.check(Inference(agent), files, samples, agent.distribution)
+
+
+def test_what_was_exported_passes(exported: Any, samples: Samples) -> None:
     files = {
         "onnx": formats.run_onnx(exported.onnx),
         "saved_model": formats.run_saved_model(exported.folder / "saved_model"),
     }
-    measured = parity.check(Inference(exported.source.agent), files, observations)
-    assert measured.observations == sum(len(rows) for rows in observations) > 1000
+    measured = check(exported, files, samples)
+    assert measured.observations == sum(map(count_of, samples)) > 1000
     assert measured.max_difference.keys() == files.keys()
     assert max(measured.max_difference.values()) <= 1e-5
 
 
 def test_observations_are_of_the_space_and_not_all_the_same(
-    exported: Any, observations: Observations
+    exported: Any, samples: Samples
 ) -> None:
     space = exported.source.agent.spec.observation_space
-    for rows in observations:
+    for rows in (inputs["observation"] for inputs in samples):
         assert rows.dtype == space.dtype
         assert all(space.contains(row) for row in rows)
         assert len(np.unique(rows.reshape(len(rows), -1), axis=0)) > 100
 
 
-def test_every_batch_size_is_run(exported: Any, observations: Observations) -> None:
+def test_every_batch_size_is_run(exported: Any, samples: Samples) -> None:
     sizes = set()
     run = formats.run_onnx(exported.onnx)
 
-    def noting(observation: np.ndarray) -> Outputs:
-        sizes.add(len(observation))
-        return run(observation)
+    def noting(inputs: Inputs) -> Outputs:
+        sizes.add(count_of(inputs))
+        return run(inputs)
 
-    parity.check(Inference(exported.source.agent), {"onnx": noting}, observations)
+    check(exported, {"onnx": noting}, samples)
     assert {1, 2, 7, 64} <= sizes
 
 
@@ -78,34 +91,34 @@ def perturbed(path: Path, name: str, out: Path) -> Runner:
 
 
 def test_a_change_to_any_array_of_weights_is_refused(
-    exported: Any, observations: Observations, tmp_path: Path
+    exported: Any, samples: Samples, tmp_path: Path
 ) -> None:
     names = float_initializers(exported.onnx)
     assert len(names) >= 4
     for name in names:
         runner = perturbed(exported.onnx, name, tmp_path / "changed.onnx")
         with pytest.raises(ParityError, match="differs from the network's by"):
-            parity.check(Inference(exported.source.agent), {"onnx": runner}, observations)
+            check(exported, {"onnx": runner}, samples)
 
 
-def test_weights_of_another_agent_are_refused(cartpole: Any, observations: Observations) -> None:
+def test_weights_of_another_agent_are_refused(cartpole: Any) -> None:
     inference = Inference(cartpole.source.agent)
-    real = parity.collect_observations(cartpole.source.agent, cartpole.source.config)
 
-    def negated(observation: np.ndarray) -> Outputs:
-        outputs = inference(observation)
+    def negated(inputs: Inputs) -> Outputs:
+        outputs = inference(inputs)
         return {**outputs, "logits": -outputs["logits"]}
 
     with pytest.raises(ParityError, match="logits of saved_model on real observations differs"):
-        parity.check(inference, {"saved_model": negated}, real)
+        check(cartpole, {"saved_model": negated}, samples_of(cartpole))
 
 
 def answers(
-    logits: np.ndarray, value: float = 1.0, action: list[int] | None = None
-) -> Callable[[np.ndarray], Outputs]:
+    logits: np.ndarray, value: float = 1.0, action: Any = None
+) -> Callable[[Inputs], Outputs]:
     """A policy that says the same whatever it sees; observations are row numbers."""
 
-    def run(observation: np.ndarray) -> Outputs:
+    def run(inputs: Inputs) -> Outputs:
+        observation = inputs["observation"]
         rows = logits[observation]
         actions = rows.argmax(axis=-1) if action is None else np.array(action)[observation]
         values = np.full(len(observation), value, np.float32)
@@ -114,9 +127,11 @@ def answers(
     return run
 
 
-def compare(reference: Runner, file: Runner) -> parity.Parity:
-    rows = np.arange(2)
-    return parity.check(reference, {"onnx": file}, Observations(rows, rows))
+def compare(
+    reference: Runner, file: Runner, distribution: Distribution = TWO_ACTIONS
+) -> parity.Parity:
+    rows = {"observation": np.arange(2)}
+    return parity.check(reference, {"onnx": file}, Samples(rows, rows), distribution)
 
 
 def test_a_file_that_acts_otherwise_on_the_same_logits_is_refused() -> None:
@@ -146,3 +161,39 @@ def test_as_good_is_relative_to_the_size_of_the_logits() -> None:
     tied = np.array([[500.0, 500.002], [5.0, -5.0]], np.float32)
     swapped = np.array([[500.002, 500.0], [5.0, -5.0]], np.float32)
     assert compare(answers(tied), answers(swapped)).max_difference["onnx"] <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("distribution", "logits", "action", "other"),
+    [
+        (MultiCategorical((2, 2), (0, 0), (2,)), [3, -1, 1, 1 + 1e-6], [0, 1], [0, 0]),
+        (Bernoulli((2,)), [3, 1e-6], [1, 1], [1, 0]),
+    ],
+)
+def test_each_of_several_choices_is_compared_by_itself(
+    distribution: Distribution, logits: list[float], action: list[int], other: list[int]
+) -> None:
+    """The second choice is tied, the first is not."""
+    rows = np.array([logits, logits], np.float32)
+    network = answers(rows, action=[action, action])
+    compare(network, answers(rows, action=[other, other]), distribution)
+    wrong = [1 - action[0], action[1]]
+    with pytest.raises(ParityError, match="acts differently"):
+        compare(network, answers(rows, action=[wrong, wrong]), distribution)
+
+
+@pytest.mark.parametrize("difference", [0.0, 2e-5])
+def test_numbers_as_actions_are_compared_as_numbers(difference: float) -> None:
+    def numbers(inputs: Inputs, added: float = 0.0) -> Outputs:
+        rows = inputs["observation"].astype(np.float32)[:, None]
+        names = ("action", "mean", "log_std")
+        return {**dict.fromkeys(names, rows), "action": rows + np.float32(added)}
+
+    def compared() -> parity.Parity:
+        return compare(numbers, lambda inputs: numbers(inputs, difference))
+
+    if difference:
+        with pytest.raises(ParityError, match="action of onnx on real observations differs"):
+            compared()
+    else:
+        assert compared().max_difference["onnx"] == 0

@@ -100,8 +100,8 @@ def test_the_same_checkpoint_exports_the_same_policy(
     assert outcome.code == 0, outcome.err
     ours, theirs = (formats.run_onnx(path / "policy.onnx") for path in (tmp_path, cartpole.folder))
     observation = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
-    for name, array in ours(observation).items():
-        np.testing.assert_array_equal(array, theirs(observation)[name])
+    for name, array in ours({"observation": observation}).items():
+        np.testing.assert_array_equal(array, theirs({"observation": observation})[name])
 
 
 def test_an_older_checkpoint_can_be_exported(

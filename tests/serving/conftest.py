@@ -95,7 +95,7 @@ def manifest_of(policy: LinearPolicy, model: bytes, name: str) -> dict[str, Any]
     logits, value = policy.logits(observation), policy.value(observation)
     actions = logits.shape[1]
     return {
-        "format": 1,
+        "format": 2,
         "name": name,
         "environment": {"id": "Test-v0", "max_episode_steps": None},
         "inputs": [
@@ -106,13 +106,16 @@ def manifest_of(policy: LinearPolicy, model: bytes, name: str) -> dict[str, Any]
             {"name": "logits", "dtype": "float32", "shape": [-1, actions]},
             {"name": "value", "dtype": "float32", "shape": [-1]},
         ],
+        "action_distribution": {"type": "categorical", "start": 0},
         "onnx_sha256": hashlib.sha256(model).hexdigest(),
         "golden": [
             {
-                "observation": observation[0].tolist(),
-                "action": int(logits[0].argmax()),
-                "logits": logits[0].tolist(),
-                "value": float(value[0]),
+                "inputs": {"observation": observation[0].tolist()},
+                "outputs": {
+                    "action": int(logits[0].argmax()),
+                    "logits": logits[0].tolist(),
+                    "value": float(value[0]),
+                },
             }
         ],
     }
@@ -173,6 +176,11 @@ def pixels() -> LinearPolicy:
 @pytest.fixture(scope="session")
 def make_export() -> Callable[..., Path]:
     return write_export
+
+
+@pytest.fixture(scope="session")
+def make_client() -> Callable[[ASGIApp], AsgiClient]:
+    return AsgiClient
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from serving.act import sample
 from serving.app import make_app
+from serving.sampling import Categorical, sample
 
 OBSERVATION = [0.1, -0.2, 0.3, 0.4]
 BATCH = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
@@ -91,13 +91,18 @@ def test_sampled_frequencies_are_the_softmax(client, cartpole):
 )
 def test_gumbel_max_samples_the_softmax(logits):
     logits = np.array(logits, np.float32)
-    actions = sample(np.tile(logits, (20_000, 1)), seed=5)
+    actions = sample_categorical(np.tile(logits, (20_000, 1)), seed=5)
     assert_chi_square(actions, logits)
 
 
 def test_an_action_with_probability_0_is_never_sampled():
     logits = np.tile(np.array([0.0, -1e30], np.float32), (5_000, 1))
-    assert not sample(logits, seed=6).any()
+    assert not sample_categorical(logits, seed=6).any()
+
+
+def sample_categorical(logits, seed):
+    outputs = {"action": logits.argmax(axis=-1), "logits": logits}
+    return sample(Categorical(start=0), outputs, seed)
 
 
 def assert_chi_square(actions, logits):
@@ -115,13 +120,14 @@ class HeldPolicy:
 
     def __init__(self, policy):
         self._policy = policy
-        self.name, self.version, self.observation = policy.name, policy.version, policy.observation
+        self.name, self.version = policy.name, policy.version
+        self.inputs, self.choices = policy.inputs, policy.choices
         self.is_running, self.may_finish = threading.Event(), threading.Event()
 
-    def run(self, observation):
+    def run(self, inputs):
         self.is_running.set()
         self.may_finish.wait()
-        return self._policy.run(observation)
+        return self._policy.run(inputs)
 
 
 def test_health_is_answered_while_a_batch_is_computed(cartpole_policy):

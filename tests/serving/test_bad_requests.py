@@ -69,7 +69,7 @@ def assert_still_serves(client):
         (b'{"other": ' + b'{"a": ' * 30_000 + b"1" + b"}" * 30_001, ["nested too deeply"]),
         ({}, ["missing required field `inputs`"]),
         ({"inputs": {}}, ["Expected `array`, got `object`", "$.inputs"]),
-        ({"inputs": []}, ["received none", "expected 'observation' once"]),
+        ({"inputs": []}, ["received none", "expected each once: 'observation'"]),
         ({"inputs": [1]}, ["Expected `object`, got `int`", "$.inputs[0]"]),
         ({"inputs": [tensor(), tensor()]}, ["received 'observation', 'observation'", "once"]),
         ({"inputs": [tensor(), tensor(name="state")]}, ["'observation', 'state'"]),
@@ -79,7 +79,7 @@ def assert_still_serves(client):
         ({**one(), "outputs": "action"}, ["$.outputs"]),
         ({**one(), "outputs": [{"name": "q"}]}, ["received 'q'", "action, logits, value"]),
         ({**one(), "outputs": [{"name": "value"}] * 2}, ["received 'value'", "at most once"]),
-        (one(name="obs"), ["received 'obs'", "expected 'observation'"]),
+        (one(name="obs"), ["received 'obs'", "expected each once: 'observation'"]),
         (one(name=...), ["missing required field `name`"]),
         (one(shape=...), ["missing required field `shape`"]),
         (one(datatype=...), ["missing required field `datatype`"]),
@@ -331,9 +331,10 @@ class FailingPolicy:
     """A policy with a defect of its own, which no request is to blame for."""
 
     def __init__(self, policy):
-        self.name, self.version, self.observation = policy.name, policy.version, policy.observation
+        self.name, self.version = policy.name, policy.version
+        self.inputs, self.choices = policy.inputs, policy.choices
 
-    def run(self, observation):
+    def run(self, inputs):
         raise RuntimeError("/secret/path")
 
 

@@ -23,9 +23,9 @@ def change_manifest(export, **changes):
     file.write_text(json.dumps(manifest | changes))
 
 
-def change_golden(export, **changes):
+def change_golden(export, part="outputs", **changes):
     (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
-    change_manifest(export, golden=[sample | changes])
+    change_manifest(export, golden=[sample | {part: sample[part] | changes}])
 
 
 def assert_exits_3(capsys, path, *fragments, options=()):
@@ -69,10 +69,9 @@ def test_names_that_no_url_takes_are_refused(export, capsys, name):
 def test_output_specs_come_from_the_graph(export, cartpole):
     policy = load_policy(export, None)
     observation = np.ones((3, 4), np.float32)
-    np.testing.assert_allclose(
-        policy.run(observation).logits, cartpole.logits(observation), rtol=1e-5
-    )
-    assert [(spec.name, spec.dtype, spec.shape) for spec in policy.outputs] == [
+    logits = policy.run({"observation": observation})["logits"]
+    np.testing.assert_allclose(logits, cartpole.logits(observation), rtol=1e-5)
+    assert [(spec.name, spec.dtype, spec.shape) for spec in policy.outputs.values()] == [
         ("action", "int32", (-1,)),
         ("logits", "float32", (-1, 2)),
         ("value", "float32", (-1,)),
@@ -127,11 +126,12 @@ def test_weights_in_another_file_are_not_looked_for(
         ("{", "in JSON numbers are finite"),
         ("[]", "Expected `object`, got `array`"),
         ("{}", "missing required field `format`"),
-        ('{"format": 2}', "manifest of format 2, expected 1"),
-        ('{"format": 1}', "missing required field `name`"),
-        ('{"format": "1"}', "$.format"),
-        ('{"format": 1, "x": ' + "[" * 60_000 + "]" * 60_000 + "}", "nested too deeply"),
-        ('{"format": 1, "name": NaN}', "in JSON numbers are finite"),
+        ('{"format": 1}', "manifest of format 1, expected 2; export the run again"),
+        ('{"format": 3}', "manifest of format 3, expected 2"),
+        ('{"format": 2}', "missing required field `name`"),
+        ('{"format": "2"}', "$.format"),
+        ('{"format": 2, "x": ' + "[" * 60_000 + "]" * 60_000 + "}", "nested too deeply"),
+        ('{"format": 2, "name": NaN}', "in JSON numbers are finite"),
     ],
 )
 def test_manifests_that_are_none(export, capsys, text, fragment):
@@ -140,11 +140,13 @@ def test_manifests_that_are_none(export, capsys, text, fragment):
 
 
 def test_a_manifest_that_is_not_utf_8(export, capsys):
-    (export / "manifest.json").write_bytes(b'{"format": 1, "name": "\xff"}')
+    (export / "manifest.json").write_bytes(b'{"format": 2, "name": "\xff"}')
     assert_exits_3(capsys, export, "manifest.json: not UTF-8")
 
 
-@pytest.mark.parametrize("key", ["name", "inputs", "outputs", "onnx_sha256", "golden"])
+@pytest.mark.parametrize(
+    "key", ["name", "inputs", "outputs", "action_distribution", "onnx_sha256", "golden"]
+)
 def test_manifests_without_a_part(export, capsys, key):
     file = export / "manifest.json"
     manifest = json.loads(file.read_text())
@@ -194,18 +196,18 @@ def test_other_outputs_than_the_manifests(export, capsys, index):
 )
 def test_golden_samples_that_are_not_reproduced(export, capsys, changes):
     change_golden(export, **changes)
-    assert_exits_3(capsys, export, "for golden sample 0, its manifest says", "export the run again")
+    assert_exits_3(capsys, export, "golden sample 0", "its manifest", "export the run again")
 
 
 def test_a_golden_action_that_is_not_the_best(export, capsys):
     (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
-    change_golden(export, action=1 - sample["action"])
+    change_golden(export, action=1 - sample["outputs"]["action"])
     assert_exits_3(capsys, export, "golden sample 0")
 
 
 def test_golden_numbers_may_differ_by_rounding(export):
     (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
-    change_golden(export, value=sample["value"] + 5e-5)
+    change_golden(export, value=sample["outputs"]["value"] + 5e-5)
     assert load_policy(export, None)
 
 
@@ -218,17 +220,18 @@ def test_a_golden_tie_may_go_to_either(tmp_path, cartpole, make_export):
 
 @pytest.mark.parametrize("observation", [[1, 1, 1], [[1, 1, 1, 1]], "x", [1, 1, 1, None], 1])
 def test_golden_observations_of_another_shape(export, capsys, observation):
-    change_golden(export, observation=observation)
+    change_golden(export, "inputs", observation=observation)
     assert_exits_3(capsys, export, "golden sample 0 of its manifest: observation: ")
 
 
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"input_name": "obs"}, "the model has inputs ['obs'], expected ['observation']"),
+        ({"input_name": "obs"}, "the model has inputs ['obs'], expected 'observation'"),
         ({"logits_name": "mean"}, "the model has outputs ['action', 'mean', 'value']"),
         ({"batch": 1}, "expected only the batch symbolic"),
-        ({"action_dtype": TensorProto.FLOAT}, "output action is float32 [2]"),
+        ({"action_dtype": TensorProto.FLOAT16}, "output action is float16 [2]"),
+        ({"action_dtype": TensorProto.FLOAT}, "actions are Categorical, but the outputs action fl"),
     ],
 )
 def test_graphs_that_break_the_contract(
@@ -249,4 +252,4 @@ def test_weights_that_are_not_numbers(tmp_path, cartpole, make_export, capsys):
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "int64", "float64"])
 def test_every_observation_dtype(tmp_path, cartpole, make_export, dtype):
     policy = load_policy(make_export(tmp_path, cartpole._replace(dtype=dtype)), None)
-    assert policy.observation.dtype == dtype
+    assert policy.inputs["observation"].dtype == dtype

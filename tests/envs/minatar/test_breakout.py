@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from contract import GraphEnvironmentContract, assert_frequency
 from minatar.environments import breakout as oracle
-from rollouts import first_episodes, random_actions, rollout, seed_of
+from rollouts import first_episodes, random_actions, rollout
 from scipy import stats
 
 from a2c_tf.envs.minatar.board import ACTIONS
@@ -128,32 +128,9 @@ def follow_ball(game: BreakoutState, rng: np.random.Generator, meanings: tuple[s
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_whole_episodes_are_those_of_minatar(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    num_envs, steps = 8, 400
-    rng = np.random.default_rng(0)
-    noise = rng.uniform(size=(steps + 1, 2, num_envs)).astype(np.float32)  # start, sticky
-    # the seed counts the draws, so that it tells which numbers belong to a step
-    monkeypatch.setattr(
-        "a2c_tf.threefry.uniform", lambda shape, seed: tf.reshape(noise[int(seed[1])], shape)
-    )
-    env = Breakout(num_envs, version)
-    meanings = env.spec.action_meanings
-    games = [minatar_oracle.ChosenMinAtar("breakout") for _ in range(num_envs)]
-    action = [0] * num_envs
-    for t in range(steps + 1):
-        if t == 0:
-            state, time_step = env.reset(seed_of(0))
-        else:
-            action = follow_ball(state.game, rng, meanings)
-            state, time_step = env.step(state, tf.constant(action))
-        full = [ACTIONS.index(meanings[a]) for a in action]
-        rows = [game.step(*row) for game, *row in zip(games, full, *noise[t], strict=True)]
-        observation, reward, terminated = (np.array(leaf) for leaf in zip(*rows, strict=True))
-        np.testing.assert_array_equal(time_step.observation, observation)
-        np.testing.assert_array_equal(time_step.reward, reward)
-        np.testing.assert_array_equal(time_step.last, terminated)
-        np.testing.assert_array_equal(time_step.discount, ~terminated)
-        executed = [ACTIONS.index(meanings[a]) for a in state.executed.numpy()]
-        assert executed == [game.executed for game in games]
+    env = Breakout(8, version)
+    no_chance = lambda *_: []  # noqa: E731
+    minatar_oracle.play_along(env, "breakout", 400, monkeypatch, follow_ball, chance=no_chance)
 
 
 def test_random_play_has_the_returns_and_lengths_of_minatar() -> None:

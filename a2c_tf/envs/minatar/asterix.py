@@ -1,0 +1,163 @@
+"""MinAtar Asterix in the graph.
+
+Enemies and gold cross the board, at most one of them in a row; an episode ends when the player
+meets an enemy, and all gets faster with time. https://github.com/kenjyoung/MinAtar
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.minatar.bitboard import at, bit, meet, shift, to_planes
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+
+FIRST_ROW, LAST_ROW = 1, 8
+START_ROW = START_COLUMN = 5
+SPAWN_PERIOD = 10  # steps, at first
+MOVE_PERIOD = 5
+RAMP_PERIOD = 100
+
+
+class AsterixState(NamedTuple):
+    """The whole game; each field leads with `[B]`, boards are bits."""
+
+    player_y: tf.Tensor  # int32
+    player_x: tf.Tensor  # int32
+    enemies: tf.Tensor  # [B, 10] int32
+    gold: tf.Tensor  # [B, 10] int32
+    rightward: tf.Tensor  # [B, 10] bool, which way each row's entity goes
+    spawn_timer: tf.Tensor  # int32, as all below
+    move_timer: tf.Tensor
+    spawn_period: tf.Tensor
+    move_period: tf.Tensor
+    ramp_timer: tf.Tensor
+    ramps: tf.Tensor  # how often all got faster
+
+
+class Asterix(GraphEnvironment[AsterixState]):
+    """Reward 1 for each gold; `v0` has MinAtar's six actions, `v1` all but fire."""
+
+    step_noise_size = 3
+
+    def __init__(
+        self,
+        num_envs: int,
+        version: str = "v1",
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float = 0.1,
+        ramping: bool = True,
+    ) -> None:
+        meanings = ACTIONS if version == "v0" else ACTIONS[:5]
+        self.spec = make_spec(f"Asterix-{version}", 4, meanings, num_envs, max_episode_steps)
+        self.sticky_action_probability = sticky_action_probability
+        self.ramping = ramping
+
+    def initial(self, noise: tf.Tensor) -> AsterixState:
+        def fill(value: int) -> tf.Tensor:
+            return tf.fill([self.spec.num_envs], value)
+
+        empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
+        return AsterixState(
+            player_y=fill(START_ROW),
+            player_x=fill(START_COLUMN),
+            enemies=empty,
+            gold=empty,
+            rightward=tf.zeros_like(empty, tf.bool),
+            spawn_timer=fill(SPAWN_PERIOD),
+            move_timer=fill(MOVE_PERIOD),
+            spawn_period=fill(SPAWN_PERIOD),
+            move_period=fill(MOVE_PERIOD),
+            ramp_timer=fill(RAMP_PERIOD),
+            ramps=fill(0),
+        )
+
+    def transition(
+        self, game: AsterixState, action: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[AsterixState, tf.Tensor, tf.Tensor]:
+        y, x = self._move_player(game, action)
+        player = at(y, x)
+        enemies, gold, rightward = _spawn(game, noise)
+        caught, found = meet(enemies, player), meet(gold, player)
+        gold &= ~player
+
+        moves = (game.move_timer == 0)[:, tf.newaxis]
+        enemies = tf.where(moves, shift(enemies, rightward), enemies)
+        gold = tf.where(moves, shift(gold, rightward), gold)
+        caught |= meet(enemies, player)
+        found |= meet(gold, player)  # a row has one entity, so that none is found twice
+        after = AsterixState(
+            player_y=y,
+            player_x=x,
+            enemies=enemies,
+            gold=gold & ~player,
+            rightward=rightward,
+            spawn_timer=_tick(game.spawn_timer, game.spawn_period),
+            move_timer=_tick(game.move_timer, game.move_period),
+            spawn_period=game.spawn_period,
+            move_period=game.move_period,
+            ramp_timer=game.ramp_timer,
+            ramps=game.ramps,
+        )
+        after = _ramp(after) if self.ramping else after
+        return after, tf.cast(found, tf.float32), caught
+
+    def observe(self, game: AsterixState) -> tf.Tensor:
+        trails = shift(game.enemies | game.gold, ~game.rightward)
+        return to_planes([at(game.player_y, game.player_x), game.enemies, trails, game.gold])
+
+    def _move_player(self, game: AsterixState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        left, up, right, down = (
+            tf.cast(chosen(action, meaning, self.spec), tf.int32) for meaning in ACTIONS[1:5]
+        )
+        y = tf.clip_by_value(game.player_y + down - up, FIRST_ROW, LAST_ROW)
+        return y, tf.clip_by_value(game.player_x + right - left, 0, SIZE - 1)
+
+
+def _spawn(game: AsterixState, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Enemies, gold and directions, with one more entity in a free row where it is time."""
+    from_left, is_gold = noise[0] < 1 / 2, noise[1] < 1 / 3
+    row = _random_free_row((game.enemies | game.gold) == 0, noise[2])
+    row &= (game.spawn_timer == 0)[:, tf.newaxis]
+    edge = bit(tf.where(from_left, 0, SIZE - 1))
+    entity = tf.where(row, edge[:, tf.newaxis], 0)  # [B, 10]
+    is_gold = is_gold[:, tf.newaxis]
+    return (
+        game.enemies | tf.where(is_gold, 0, entity),
+        game.gold | tf.where(is_gold, entity, 0),
+        tf.where(row, from_left[:, tf.newaxis], game.rightward),
+    )
+
+
+def _random_free_row(free: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """One of the rows `free` `[B, 10]`, of those that entities cross, or none; `[B, 10]` bool."""
+    rows = tf.range(SIZE)
+    free &= (rows >= FIRST_ROW) & (rows <= LAST_ROW)
+    rank = tf.cumsum(tf.cast(free, tf.int32), axis=1, exclusive=True)
+    number = tf.reduce_sum(tf.cast(free, tf.float32), axis=1)
+    return free & (rank == tf.cast(noise * number, tf.int32)[:, tf.newaxis])
+
+
+def _tick(timer: tf.Tensor, period: tf.Tensor) -> tf.Tensor:
+    """A timer that went off at 0 starts anew; it counts in the same step."""
+    return tf.where(timer == 0, period, timer) - 1
+
+
+def _ramp(game: AsterixState) -> AsterixState:
+    """Shorter periods for spawning, and every second time for moving, until both are 1."""
+    goes_on = (game.spawn_period > 1) | (game.move_period > 1)
+    due = goes_on & (game.ramp_timer < 0)
+    odd = game.ramps % 2 == 1
+    timer = tf.where(due, RAMP_PERIOD, game.ramp_timer - 1)
+    return game._replace(
+        spawn_period=_shorten(game.spawn_period, due),
+        move_period=_shorten(game.move_period, due & odd),
+        ramp_timer=tf.where(goes_on, timer, game.ramp_timer),
+        ramps=game.ramps + tf.cast(due, tf.int32),
+    )
+
+
+def _shorten(period: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+    return tf.where(condition, tf.maximum(period - 1, 1), period)

@@ -1,0 +1,172 @@
+"""MinAtar Space Invaders in the graph.
+
+Aliens march from edge to edge, come down a row at each, and shoot; an episode ends when one of
+them or a bullet meets the cannon. https://github.com/kenjyoung/MinAtar
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, shift, to_planes
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+
+GROUND = SIZE - 1
+START_COLUMN = 5
+COOLDOWN = 5  # steps between shots of the cannon
+ALIEN_COOLDOWN = 10
+SLOWEST, FASTEST = 12, 6  # most steps between the aliens' moves, in the first and the last wave
+WAVE_ROWS = 4
+WAVE_COLUMNS = 0b0011111100  # 2 to 7
+
+
+class SpaceInvadersState(NamedTuple):
+    """The whole game; each field leads with `[B]`, boards are bits."""
+
+    cannon: tf.Tensor  # int32, its column
+    aliens: tf.Tensor  # [B, 10] int32
+    rightward: tf.Tensor  # bool, which way the aliens go
+    bullets: tf.Tensor  # [B, 10] int32, of the cannon
+    alien_bullets: tf.Tensor  # [B, 10] int32
+    shot_timer: tf.Tensor  # int32, as all below
+    alien_shot_timer: tf.Tensor
+    move_timer: tf.Tensor
+    move_period: tf.Tensor  # the most steps between the aliens' moves
+
+
+class SpaceInvaders(GraphEnvironment[SpaceInvadersState]):
+    """Reward 1 for each alien; `v0` has MinAtar's six actions, `v1` noop, left, right, fire."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        version: str = "v1",
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float = 0.1,
+        ramping: bool = True,
+    ) -> None:
+        meanings = ACTIONS if version == "v0" else ("noop", "left", "right", "fire")
+        self.spec = make_spec(f"SpaceInvaders-{version}", 6, meanings, num_envs, max_episode_steps)
+        self.sticky_action_probability = sticky_action_probability
+        self.ramping = ramping
+
+    def initial(self, noise: tf.Tensor) -> SpaceInvadersState:
+        def fill(value: int) -> tf.Tensor:
+            return tf.fill([self.spec.num_envs], value)
+
+        empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
+        return SpaceInvadersState(
+            cannon=fill(START_COLUMN),
+            aliens=empty + _wave(),
+            rightward=tf.zeros([self.spec.num_envs], tf.bool),
+            bullets=empty,
+            alien_bullets=empty,
+            shot_timer=fill(0),
+            alien_shot_timer=fill(ALIEN_COOLDOWN),
+            move_timer=fill(SLOWEST),
+            move_period=fill(SLOWEST),
+        )
+
+    def transition(
+        self, game: SpaceInvadersState, action: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[SpaceInvadersState, tf.Tensor, tf.Tensor]:
+        cannon, bullets, shot_timer = self._act(game, action)
+        here = at(GROUND, cannon)
+        alien_bullets = _move_down(game.alien_bullets)
+        terminated = meet(alien_bullets | game.aliens, here)
+        aliens, rightward, move_timer, landed = _march(game)
+        terminated |= landed | meet(aliens, here)
+
+        shoots = game.alien_shot_timer == 0
+        alien_bullets |= tf.where(shoots[:, tf.newaxis], _shooter(aliens, cannon), 0)
+        struck = aliens & bullets
+        aliens ^= struck
+        after = SpaceInvadersState(
+            cannon=cannon,
+            aliens=aliens,
+            rightward=rightward,
+            bullets=bullets ^ struck,
+            alien_bullets=alien_bullets,
+            shot_timer=tf.maximum(shot_timer - 1, 0),
+            alien_shot_timer=tf.where(shoots, ALIEN_COOLDOWN, game.alien_shot_timer) - 1,
+            move_timer=move_timer - 1,
+            move_period=game.move_period,
+        )
+        return self._next_wave(after), tf.cast(count(struck), tf.float32), terminated
+
+    def observe(self, game: SpaceInvadersState) -> tf.Tensor:
+        rightward = game.rightward[:, tf.newaxis]
+        planes = [
+            at(GROUND, game.cannon),
+            game.aliens,
+            tf.where(rightward, 0, game.aliens),
+            tf.where(rightward, game.aliens, 0),
+            game.bullets,
+            game.alien_bullets,
+        ]
+        return to_planes(planes)
+
+    def _act(
+        self, game: SpaceInvadersState, action: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The cannon's column, its bullets a row further up, and the timer of its shots."""
+        fires = chosen(action, "fire", self.spec) & (game.shot_timer == 0)
+        right = tf.cast(chosen(action, "right", self.spec), tf.int32)
+        left = tf.cast(chosen(action, "left", self.spec), tf.int32)
+        cannon = tf.clip_by_value(game.cannon + right - left, 0, SIZE - 1)
+        shot = tf.where(fires[:, tf.newaxis], at(GROUND - 1, cannon), 0)
+        return cannon, _move_up(game.bullets) | shot, tf.where(fires, COOLDOWN, game.shot_timer)
+
+    def _next_wave(self, game: SpaceInvadersState) -> SpaceInvadersState:
+        """All aliens anew where none is left, and faster."""
+        cleared = tf.reduce_all(game.aliens == 0, axis=1)
+        aliens = tf.where(cleared[:, tf.newaxis], _wave(), game.aliens)
+        if not self.ramping:
+            return game._replace(aliens=aliens)
+        faster = tf.maximum(game.move_period - 1, FASTEST)
+        return game._replace(aliens=aliens, move_period=tf.where(cleared, faster, game.move_period))
+
+
+def _wave() -> tf.Tensor:
+    """The aliens that a wave starts with, `[10]`."""
+    return tf.where(tf.range(SIZE) < WAVE_ROWS, WAVE_COLUMNS, 0)
+
+
+def _march(
+    game: SpaceInvadersState,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Where it is time: aliens moved, their direction, timer, and whether they came too low."""
+    moves = game.move_timer == 0
+    timer = tf.where(moves, tf.minimum(count(game.aliens), game.move_period), game.move_timer)
+    edge = tf.where(game.rightward, 1 << (SIZE - 1), 1)
+    turns = moves & meet(game.aliens, edge[:, tf.newaxis])
+    lower = tf.concat([game.aliens[:, -1:], game.aliens[:, :-1]], axis=1)  # goes round
+    beside = shift(game.aliens, game.rightward[:, tf.newaxis])
+    moved = tf.where(turns[:, tf.newaxis], lower, beside)
+    aliens = tf.where(moves[:, tf.newaxis], moved, game.aliens)
+    return aliens, game.rightward ^ turns, timer, turns & (game.aliens[:, GROUND] != 0)
+
+
+def _shooter(aliens: tf.Tensor, cannon: tf.Tensor) -> tf.Tensor:
+    """The lowest alien of the column nearest to the cannon, the left one of two; a board."""
+    columns = tf.range(SIZE)
+    inhabited = functools.reduce(tf.bitwise.bitwise_or, tf.unstack(aliens, axis=1))  # [B]
+    offset = columns - cannon[:, tf.newaxis]
+    order = 2 * tf.abs(offset) + tf.cast(offset > 0, tf.int32)  # no two columns are equally near
+    order = tf.where((inhabited[:, tf.newaxis] & bit(columns)) != 0, order, 2 * SIZE)
+    nearest = order == tf.reduce_min(order, axis=1, keepdims=True)
+    column = tf.reduce_sum(tf.where(nearest, bit(columns), 0), axis=1, keepdims=True)
+    row = tf.reduce_max(tf.where((aliens & column) != 0, tf.range(SIZE), -1), axis=1)
+    return tf.where(is_row(row), column, 0)
+
+
+def _move_up(rows: tf.Tensor) -> tf.Tensor:
+    return tf.pad(rows[:, 1:], [[0, 0], [0, 1]])
+
+
+def _move_down(rows: tf.Tensor) -> tf.Tensor:
+    return tf.pad(rows[:, :-1], [[0, 0], [1, 0]])

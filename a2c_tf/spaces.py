@@ -1,0 +1,66 @@
+"""Observation spaces: which there are, and the arrays that an observation consists of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import gymnasium
+from gymnasium import spaces
+
+NAME = "observation"
+SUPPORTED = "Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of these"
+
+
+def parts(space: gymnasium.Space) -> dict[str, gymnasium.Space]:
+    """The space of each array in an observation, by the name that files and networks give it.
+
+    That is `observation`, or for a `Dict` `observation_<key>` of each key, in the order of
+    `tf.nest`, which is alphabetical.
+
+    Raises:
+      ValueError: for a space, or a key, that no network takes.
+    """
+    if not isinstance(space, spaces.Dict):
+        return {NAME: _checked(space, "observation space")}
+    for key in space:
+        if not re.fullmatch(r"\w+", str(key), re.ASCII):
+            raise ValueError(
+                f"observation space has the key {key!r}: expected letters, digits and "
+                "underscores; rename it in a wrapper"
+            )
+    return {
+        f"{NAME}_{key}": _checked(space[key], f"observation space, key {key!r}:")
+        for key in sorted(space)
+    }
+
+
+def arrays(space: gymnasium.Space, observation: Any) -> list[Any]:
+    """The arrays of an observation in the order of `parts`."""
+    if isinstance(space, spaces.Dict):
+        return [observation[key] for key in sorted(space)]
+    return [observation]
+
+
+def pack(space: gymnasium.Space, arrays: list[Any]) -> Any:
+    """The observation that consists of these arrays: a dict, or the only one."""
+    if isinstance(space, spaces.Dict):
+        return dict(zip(sorted(space), arrays, strict=True))
+    (array,) = arrays
+    return array
+
+
+def is_image(space: gymnasium.Space) -> bool:
+    """Whether the space has height, width and channels."""
+    return isinstance(space, spaces.Box) and len(space.shape) == 3
+
+
+def _checked(space: gymnasium.Space, where: str) -> gymnasium.Space:
+    if not isinstance(
+        space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+    ):
+        raise ValueError(
+            f"{where} {space} is not supported: expected {SUPPORTED}; "
+            "wrap the environment, for instance in gymnasium.wrappers.FlattenObservation"
+        )
+    return space

@@ -1,0 +1,97 @@
+"""What the gate compares on: inputs that the agent met, and invented ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf import spaces
+from a2c_tf.builders import Agent, make_seeds
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
+from a2c_tf.types import UnrollState
+from a2c_tf.unroll import make_advance
+from export.inference import MASK, RESET, STATE_IN, Inference, Inputs
+
+REAL_ENVS, REAL_STEPS = 32, 31
+INVENTED = 256
+
+
+class Samples(NamedTuple):
+    """Inputs by name, each array `[N, ...]`."""
+
+    real: Inputs
+    """met by the agent."""
+    random: Inputs
+    """of its spaces, and the bounds of those; every action is allowed."""
+
+
+def collect_samples(agent: Agent, inference: Inference, config: Config) -> Samples:
+    """Inputs of both kinds for the exported function."""
+    met = [np.concatenate(arrays) for arrays in zip(*_met(agent, config), strict=True)]
+    names = [spec.name for spec in inference.signature]
+    return Samples(dict(zip(names, met, strict=True)), _invented(agent, inference))
+
+
+def count_of(inputs: Inputs) -> int:
+    """How many rows the arrays have."""
+    return len(next(iter(inputs.values())))
+
+
+def rows_of(inputs: Inputs, rows: slice) -> Inputs:
+    """Those rows of each array."""
+    return {name: array[rows] for name, array in inputs.items()}
+
+
+def _met(agent: Agent, config: Config) -> Iterator[list[np.ndarray]]:
+    """The inputs of each step, in the order of the signature."""
+    env = registry.make(config.env.model_copy(update={"num_envs": REAL_ENVS}))
+    state = agent.start(env, make_seeds(config.run.seed, 2))
+    advance = make_advance(env, agent.distribution)
+    starts = np.ones(REAL_ENVS, bool)
+    for _ in range(REAL_STEPS + 1):
+        yield _inputs(agent, state, starts)
+        starts = state.time_step.last.numpy()
+        output = agent.policy(state.time_step.observation, state.core_state)
+        state, _ = advance(state, output)
+
+
+def _inputs(agent: Agent, state: UnrollState, starts: np.ndarray) -> list[np.ndarray]:
+    step = state.time_step
+    tensors = spaces.arrays(agent.spec.observation_space, step.observation)
+    # absent ones are `()`, which has no leaves
+    arrays = [x.numpy() for x in [*tensors, *tf.nest.flatten((step.action_mask, state.core_state))]]
+    return [*arrays, starts] if agent.is_recurrent else arrays
+
+
+def _invented(agent: Agent, inference: Inference) -> Inputs:
+    parts = spaces.parts(agent.spec.observation_space)
+    inputs = {name: _of_space(space) for name, space in parts.items()}
+    count = max(len(array) for array in inputs.values())
+    # spaces without bounds have fewer rows
+    inputs = {name: np.resize(array, (count, *array.shape[1:])) for name, array in inputs.items()}
+    rng = np.random.default_rng(0)
+    for spec in inference.signature[len(parts) :]:
+        shape = (count, *spec.shape[1:])
+        others = {
+            MASK: np.ones(shape, bool),
+            STATE_IN: rng.standard_normal(shape, np.float32),
+            RESET: rng.random(shape) < 0.5,
+        }
+        inputs[spec.name] = others[spec.name]
+    return inputs
+
+
+def _of_space(space: gymnasium.Space) -> np.ndarray:
+    """Random points of the space, zero, and its finite bounds."""
+    space.seed(0)
+    random = [space.sample() for _ in range(INVENTED)]
+    bounds: list[np.ndarray] = []
+    if isinstance(space, gymnasium.spaces.Box):
+        candidates = (np.zeros(space.shape), space.low, space.high)
+        bounds = [bound for bound in candidates if np.isfinite(bound).all()]
+    return np.stack([*random, *bounds]).astype(space.dtype)

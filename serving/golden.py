@@ -1,0 +1,77 @@
+"""The golden samples of a manifest: what the trained network gave, to be given again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from serving.errors import InvalidInputError, ModelError
+from serving.manifest import GoldenSample
+from serving.policy import Policy
+from serving.sampling import Discrete, choices_of
+from serving.signature import ACTION
+from serving.tensors import Array, TensorSpec, decode_row
+
+TOLERANCE = 1e-4
+"""of a number relative to max(1, |x|), and absolute of tied logits."""
+SHOWN = 16
+"""numbers of an output that an error spells out."""
+
+
+def check_golden(policy: Policy, samples: list[GoldenSample]) -> None:
+    """Asserts that `policy` gives what each sample says.
+
+    Raises:
+      ModelError: where it does not, or a sample is none.
+    """
+    for index, sample in enumerate(samples):
+        where = f"golden sample {index}"
+        try:
+            inputs = _rows("inputs", sample.inputs, policy.inputs)
+            expected = _rows("outputs", sample.outputs, policy.outputs)
+            received = policy.run(inputs)
+        except InvalidInputError as error:
+            raise ModelError(f"{where} of its manifest: {error}; export the run again") from None
+        for name in expected:
+            if not _is_reproduced(name, received, expected, policy):
+                raise ModelError(
+                    f"gives {name} {_shown(received[name])} for {where}, its manifest says "
+                    f"{_shown(expected[name])}; export the run again"
+                )
+
+
+def _rows(
+    kind: str, values: Mapping[str, msgspec.Raw], specs: Mapping[str, TensorSpec]
+) -> dict[str, Array]:
+    if values.keys() != specs.keys():
+        raise InvalidInputError(f"{kind} {sorted(values)}, expected {sorted(specs)}")
+    return {name: decode_row(bytes(values[name]), spec) for name, spec in specs.items()}
+
+
+def _is_reproduced(
+    name: str, received: Mapping[str, Array], expected: Mapping[str, Array], policy: Policy
+) -> bool:
+    ours, theirs = received[name], expected[name]
+    if name == ACTION and isinstance(policy.distribution, Discrete):
+        return np.array_equal(ours, theirs) or _is_tied(ours, theirs, expected, policy.distribution)
+    difference = np.abs(ours.astype(np.float64) - theirs)
+    return bool(np.all(difference <= TOLERANCE * np.maximum(1, np.abs(theirs))))
+
+
+def _is_tied(
+    ours: Array, theirs: Array, expected: Mapping[str, Array], distribution: Discrete
+) -> bool:
+    """Whether rounding decides between the two actions, in every component."""
+    scores, start = choices_of(distribution, expected["logits"])
+    # [K] indices of each
+    chosen, other = (action.reshape(-1).astype(np.int64) - start for action in (ours, theirs))
+    return all(
+        0 <= i < score.size and 0 <= j < score.size and abs(score[0, i] - score[0, j]) <= TOLERANCE
+        for score, i, j in zip(scores, chosen, other, strict=True)
+    )
+
+
+def _shown(values: Array) -> str:
+    return np.array2string(np.asarray(values[0]), threshold=SHOWN, separator=", ")

@@ -1,0 +1,144 @@
+"""Every kind of observation and action, masks and memory, learnt by the whole training step.
+
+What is learnt is then exported, and the files pass the gate.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
+
+from a2c_tf import builders
+from a2c_tf.checkpointing import Counters
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
+from a2c_tf.unroll import make_advance, unroll
+from export import exporting, formats
+from export.inference import Inference
+from export.manifest import Source
+from export.samples import collect_samples, rows_of
+
+
+class Learnt:
+    """An agent, trained on a puzzle."""
+
+    def __init__(self, puzzle: Any, updates: int, **sections: dict[str, Any]) -> None:
+        registry.GRAPH_NATIVE["Puzzle-v0"] = puzzle
+        settings = {
+            "network": {"torso": "mlp", "hidden": [32], "activation": "tanh"},
+            "a2c": {"unroll_length": 5, "entropy_coef": 0.005, "gae_lambda": 0.9, "gamma": 0.9},
+            "optimizer": {"name": "adam", "learning_rate": 5e-3, "schedule": "linear"},
+        }
+        for name, section in sections.items():
+            settings[name] = {**settings[name], **section}
+        self.config = Config.model_validate(
+            {
+                "env": {"id": "Puzzle-v0", "num_envs": 32},
+                "run": {"total_steps": updates * 160},
+                **settings,
+            }
+        )
+        self.env = registry.make(self.config.env)
+        self.agent = builders.make_agent(self.env.spec, self.config)
+        _, step = builders.make_training(self.env, self.agent, self.config)
+        self.state = self.agent.start(self.env, builders.make_seeds(0))
+        self.state, _ = step(self.state, tf.constant(updates))
+
+    def score(self, deterministic: bool = True) -> float:
+        player = builders.Player(self.agent, self.config, 64, deterministic)
+        return float(player.play(seed=1).returns.mean())
+
+    def export(self, folder: Path) -> float:
+        """The largest difference between the files and the agent."""
+        source = Source(self.agent, self.config, Counters(), None)
+        return max(exporting.export_agent(source, folder).max_difference.values())
+
+
+@pytest.fixture(autouse=True)
+def no_puzzle_left() -> Any:
+    yield
+    registry.GRAPH_NATIVE.pop("Puzzle-v0", None)
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_each_kind_of_observation_is_learnt(observation, tmp_path):
+    torso = "minatar" if observation in ("first", "last") else "mlp"
+    puzzle = functools.partial(Identity, observation=observation)
+    learnt = Learnt(puzzle, 250, network={"torso": torso})
+    assert learnt.score() > 0.95 * LENGTH  # a guess has a quarter of it
+    assert learnt.export(tmp_path / "export") < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("action", "squash"),
+    [*((action, False) for action in ACTIONS if action != "discrete"), ("box", True)],
+)
+def test_each_kind_of_action_is_learnt(action, squash, tmp_path):
+    puzzle = functools.partial(Identity, action=action)
+    network = {"squash_actions": squash, "log_std_init": -1.0, "normalize_observation": True}
+    learnt = Learnt(puzzle, 600, network=network)
+    assert learnt.score() > 0.93 * LENGTH  # a guess has half of it at most
+    assert learnt.export(tmp_path / "export") < 1e-5
+
+
+def test_the_best_action_is_taken_where_it_is_allowed_and_never_else(tmp_path):
+    learnt = Learnt(Masked, 300)
+    # 1 in half of the steps, 0.5 in the others; a single forbidden action costs 10
+    greedy, sampled = learnt.score(), learnt.score(deterministic=False)
+    assert 0.7 * LENGTH < greedy < 0.8 * LENGTH and sampled > 0.65 * LENGTH
+    advance = make_advance(learnt.env, learnt.agent.distribution)
+    _, trajectory, _ = unroll(advance, learnt.agent.policy, learnt.state, 40)
+    taken = tf.gather(trajectory.action_mask, trajectory.action, batch_dims=2)
+    assert taken.numpy().all()
+
+    inference = Inference(learnt.agent)
+    samples = collect_samples(learnt.agent, inference, learnt.config)
+    assert learnt.export(tmp_path / "export") < 1e-5
+    exported = formats.run_onnx(tmp_path / "export" / "policy.onnx")
+    mask = samples.real["action_mask"]
+    assert not mask.all()
+    output = exported(samples.real)
+    assert mask[np.arange(len(mask)), output["action"]].all()
+    none_but_first = np.eye(1, 4, dtype=bool).repeat(len(mask), axis=0)
+    assert not exported({**samples.real, "action_mask": none_but_first})["action"].any()
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_what_is_shown_only_once_takes_memory(core, tmp_path):
+    network = {"core": core, "core_size": 16}
+    learnt = Learnt(Recall, 600, network=network, a2c={"unroll_length": 6})
+    assert learnt.score() > 0.95
+    assert learnt.export(tmp_path / "export") < 1e-5
+
+
+def test_without_memory_it_cannot_be_told():
+    learnt = Learnt(Recall, 600, a2c={"unroll_length": 6})
+    assert abs(learnt.score(deterministic=False)) < 0.4  # 64 fair coins: 3 standard deviations
+
+
+def test_a_recurrent_file_acts_as_the_agent_did(tmp_path):
+    """State fed back step by step, zeroed by `reset` alone where an episode starts."""
+    learnt = Learnt(Recall, 20, network={"core": "lstm", "core_size": 8})
+    learnt.export(tmp_path / "export")
+    runners = [
+        formats.run_onnx(tmp_path / "export" / "policy.onnx"),
+        formats.run_saved_model(tmp_path / "export" / "saved_model"),
+    ]
+    samples = collect_samples(learnt.agent, Inference(learnt.agent), learnt.config).real
+    reference = Inference(learnt.agent)(samples)
+    for run in runners:
+        state = np.full((32, 16), 7.0, np.float32)  # of no meaning: the first rows reset
+        for t in range(20):
+            rows = rows_of(samples, slice(32 * t, 32 * (t + 1)))
+            output = run({**rows, "state_in": state})
+            state = output["state_out"]
+            for name in ("logits", "value"):
+                expected = reference[name][32 * t : 32 * (t + 1)]
+                np.testing.assert_allclose(output[name], expected, rtol=1e-4, atol=1e-5)
+    assert samples["reset"][32:640].any(), "an episode must have started on the way"
