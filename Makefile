@@ -8,8 +8,8 @@ help:
 	@echo "make train   train the default policy, evaluate it, export it"
 	@echo "make test    check format, lint and types, run every test"
 	@echo "make format  format the code"
-	@echo "make bench   measure training speed"
-	@echo "make peers   make the environment in which benchmarks/sb3_parity.py runs"
+	@echo "make bench   measure speed, beside that of other libraries after make peers"
+	@echo "make peers   make the environments of Stable-Baselines3 and of JAX for the benchmarks"
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,10 +32,12 @@ format: $(VENV)/installed
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.throughput
 
-peers: requirements.txt requirements-peers.txt
+peers: requirements.txt requirements-peers.txt requirements-jax.txt
 	$(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet --requirement requirements.txt
 	$(VENV)-peers/bin/python -m pip install --quiet --requirement requirements-peers.txt
+	$(PYTHON) -m venv $(VENV)-jax
+	$(VENV)-jax/bin/python -m pip install --quiet --requirement requirements-jax.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-jax .mypy_cache .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ from a2c_tf import (
     forward,
     networks,
     optimizers,
+    replay,
     train_step,
 )
 from a2c_tf.config import Config, ConfigError
@@ -28,7 +29,7 @@ from a2c_tf.losses import LossWeights
 from a2c_tf.normalization import RewardScale
 from a2c_tf.schedules import make_schedule
 from a2c_tf.types import CoreState, EnvSpec, UnrollState
-from a2c_tf.unroll import initial_state, make_advance
+from a2c_tf.unroll import Advance, initial_state, make_advance
 
 
 class Seeds(NamedTuple):
@@ -54,6 +55,10 @@ class Agent(NamedTuple):
     def policy(self, observation: Any, core_state: CoreState) -> StepOutput:
         """What the network says of `[B, *obs]`."""
         return forward.step(self.model, observation, core_state)
+
+    def keeping_policy(self, observation: Any, core_state: CoreState) -> StepOutput:
+        """The same, and what the layers of the network gave."""
+        return forward.keeping_step(self.model, observation, core_state)
 
     def start(self, env: Environment, seeds: Seeds) -> UnrollState:
         """The agent at the start of an episode in every environment, remembering nothing."""
@@ -127,8 +132,10 @@ def make_training(
         make_advance(env, agent.distribution, noise_hold=a2c.noise_hold)
     )
     inspector = Inspector(learner, config.run.inspect_every)
+    keeps = mode.keeps_activations and replay.is_possible(agent.model)
+    policy = agent.keeping_policy if keeps else agent.policy
     step = train_step.make_train_step(
-        learner, inspector, agent.policy, advance, a2c.unroll_length, mode.whole_xla
+        learner, inspector, policy, advance, a2c.unroll_length, mode.whole_xla
     )
     return learner, step
 
@@ -144,6 +151,7 @@ def loss_weights(config: Config) -> LossWeights:
         entropy_coef=a2c.entropy_coef,
         bootstrap_truncated=a2c.advantage != "monte_carlo",
         normalize_advantage=a2c.normalize_advantage,
+        clip_reward=a2c.clip_reward,
     )
 
 
@@ -160,19 +168,29 @@ def make_schedules(config: Config) -> Schedules:
     )
 
 
+def make_playing(env: Environment, agent: Agent, config: Config, deterministic: bool) -> Advance:
+    """How the agent steps the environment when it is watched, and learns nothing."""
+    hold = config.a2c.noise_hold
+    advance = make_advance(env, agent.distribution, deterministic, hold)
+    return train_step.xla(advance) if env.spec.backend == "graph" else advance
+
+
+def playing_seeds(seed: int) -> Seeds:
+    """Those of environments and actions then."""
+    return make_seeds(seed, 1)
+
+
 class Player:
     """Evaluates an agent as it is at the time, on environments of its own; compiles once."""
 
     def __init__(self, agent: Agent, config: Config, episodes: int, deterministic: bool) -> None:
-        num_envs = evaluation.num_envs_for(episodes)
+        in_graph = agent.spec.backend == "graph"
+        num_envs = evaluation.num_envs_for(episodes, in_graph, config.env.num_envs)
         self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
-        hold = config.a2c.noise_hold
-        advance = make_advance(self._env, agent.distribution, deterministic, hold)
-        if self._env.spec.backend == "graph":
-            advance = train_step.xla(advance)
+        advance = make_playing(self._env, agent, config, deterministic)
         self._agent = agent
         self._evaluator = evaluation.Evaluator(self._env, agent.policy, advance, episodes)
 
     def play(self, seed: int) -> evaluation.Evaluation:
         """Plays the episodes that follow from `seed`."""
-        return self._evaluator.evaluate(self._agent.start(self._env, make_seeds(seed, 1)))
+        return self._evaluator.evaluate(self._agent.start(self._env, playing_seeds(seed)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -52,19 +52,45 @@ class Section(pydantic.BaseModel):
     )
 
 
+class AtariConfig(Section):
+    """What becomes of the emulator's frames, as Mnih et al. (2015) had it; for `ALE/` ids."""
+
+    noop_max: NonNegative = 30
+    """a game starts with 1 to so many random frames of no action (backend ale: 0 to so many)."""
+    fire_reset: bool = True
+    """FIRE is pressed at a game's start, where the game has it."""
+    frame_skip: Positive = 4
+    """frames that an action lasts; the last two are seen as one, by their maximum."""
+    screen_size: Positive = 84
+    """height and width in pixels, grey."""
+    frame_stack: Positive = 4
+    """frames that an observation holds, black before the first."""
+    terminal_on_life_loss: bool = True
+    """losing a life ends the return that is learnt from, though not the game."""
+    full_action_space: bool = False
+    """all 18 actions; false: those that the game knows."""
+
+
 class EnvConfig(Section):
     id: str = "MinAtar/Breakout-v1"
     """gymnasium's id; `my_module:MyEnv-v0` imports the module first."""
-    backend: Literal["auto", "graph", "gymnasium"] = "auto"
-    """auto takes the graph-native environment where there is one."""
+    backend: Literal["auto", "graph", "gymnasium", "ale", "envpool"] = "auto"
+    """auto: the first of graph, ale, envpool and gymnasium that has the environment."""
     num_envs: Positive = 32
     """B, environments stepped together."""
+    vectorization: Literal["sync", "async"] | None = None
+    """gymnasium steps them in this process or in one each; null: the environment's own vector
+    version, else sync."""
+    num_threads: NonNegative = 0
+    """of ale and envpool; 0: as many as there are cores, at most one an environment."""
     sticky_action_probability: Fraction | None = None
-    """chance that the last action repeats; null: the environment's own (MinAtar 0.1)."""
+    """chance that the last action repeats; null: the environment's own (MinAtar 0.1, ALE 0.25)."""
     difficulty_ramping: bool | None = None
     """the game gets harder with time; null: the environment's own (MinAtar true)."""
     max_episode_steps: Positive | None = None
-    """truncate episodes after so many steps; null: the environment's own limit."""
+    """truncate episodes after so many steps; null: the environment's own limit (ALE 108,000
+    frames)."""
+    atari: AtariConfig = AtariConfig()
 
 
 class NetworkConfig(Section):
@@ -125,6 +151,8 @@ class A2CConfig(Section):
     noise_hold: Positive = 1
     """steps for which each environment keeps the random numbers that its actions are drawn with;
     above 1 exploration is the same for so long, as that of gSDE with sde_sample_freq."""
+    clip_reward: bool = False
+    """the loss sees the sign of each reward; scores stay as they are."""
     scale_reward: bool = False
     """rewards are divided by the standard deviation of the discounted return so far."""
     value_coef: Annotated[float, Field(ge=0)] = 0.5
@@ -132,8 +160,10 @@ class A2CConfig(Section):
     """the gradient's global norm is clipped to this."""
 
     @pydantic.model_validator(mode="after")
-    def _milestones_fit(self) -> A2CConfig:
+    def _settings_fit(self) -> A2CConfig:
         _check_milestones(self.entropy_schedule, self.entropy_milestones)
+        if self.clip_reward and self.scale_reward:
+            raise ValueError("clip_reward leaves nothing to scale_reward: set one of them")
         return self
 
 
@@ -259,8 +289,16 @@ def check_resumable(started_with: Config, config: Config) -> None:
 
 
 def _flat(config: Config) -> dict[str, Any]:
-    sections = config.model_dump()
-    return {f"{name}.{key}": value for name in sections for key, value in sections[name].items()}
+    """Every setting by its dotted name."""
+    return dict(_leaves(config.model_dump()))
+
+
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _config_dir() -> Path:
@@ -282,25 +320,32 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _apply(tree: dict[str, Any], override: str) -> None:
     """Sets `section.key=value` in the tree, the value read as YAML."""
     path, equals, text = override.partition("=")
-    section, dot, key = path.partition(".")
-    if not (equals and dot and section and key):
+    *sections, key = path.split(".")
+    if not (equals and sections and all(sections) and key):
         raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
     try:
         value = YAML(typ="safe").load(text)
     except (YAMLError, ValueError):
         raise ConfigError(f"override {override!r}: {text!r} is no YAML value") from None
-    settings = tree.setdefault(section, {})
-    if not isinstance(settings, dict):
-        raise ConfigError(f"{section}: received {settings!r}, expected a section of settings")
-    settings[key] = value
+    for i, section in enumerate(sections, 1):
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict) and i > 1:
+            raise ConfigError(_unknown(path))
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{section}: received {tree!r}, expected a section of settings")
+    tree[key] = value
 
 
 def _describe(problem: Any) -> str:
     location = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = [*Config.model_fields, *_flat(Config())]
-        return f"{location}: unknown setting{nearest(location, known)}"
+        return _unknown(location)
     return f"{location}: received {problem['input']!r}; {problem['msg']}"
+
+
+def _unknown(location: str) -> str:
+    known = [*Config.model_fields, *_flat(Config())]
+    return f"{location}: unknown setting{nearest(location, known)}"
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""`python -m a2c_tf.evaluate RUN_DIR`: plays episodes with a trained agent."""
+"""`python -m a2c_tf.evaluate RUN_DIR`: plays episodes with a trained agent, and films one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from a2c_tf import command_line, run_dir, startup
+from a2c_tf import command_line, run_dir, startup, video
 from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config
 from a2c_tf.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from a2c_tf.recording import Recorder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,18 +42,26 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=command_line.at_least(0), default=0, help="of environments and actions"
     )
     parser.add_argument("--checkpoint", default="last", help="best, last or a number of steps")
+    parser.add_argument(
+        "--video", type=Path, metavar="FILE", help="a .gif or .mp4 of one episode, to be written"
+    )
     return parser
 
 
 def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.video:
+        video.check(arguments.video)
     startup.import_tensorflow()
     from a2c_tf import builders, checkpointing
     from a2c_tf.envs.host import failures_named
+    from a2c_tf.recording import Recorder
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     with failures_named(config.env.id):
         agent = builders.load_agent(config, checkpoint)
+        if arguments.video:
+            _film(Recorder(agent, config, deterministic), arguments.video, arguments.seed)
         player = builders.Player(agent, config, arguments.episodes, deterministic)
         result = player.play(arguments.seed)
     return {
@@ -60,6 +71,16 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
         "seed": arguments.seed,
         "env_steps": checkpoint.counters.env_steps,
     }
+
+
+def _film(recorder: Recorder, path: Path, seed: int) -> None:
+    """Writes the video, and says on stderr what is in it."""
+    video.write(path, recorder.frames(seed), recorder.frames_per_second)
+    cut = "" if recorder.complete else ", cut there"
+    command_line.say(
+        f"video: {path}, {recorder.steps} steps{cut}, return {recorder.episode_return:g}",
+        sys.stderr,
+    )
 
 
 if __name__ == "__main__":

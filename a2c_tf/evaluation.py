@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,9 +50,9 @@ class Ends(NamedTuple):
     """int32."""
 
 
-def num_envs_for(episodes: int) -> int:
-    """As many environments as keep every quota small."""
-    return min(episodes, MAX_ENVS)
+def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
+    """As many environments as keep every quota small; on the host no more than in training."""
+    return min(episodes, MAX_ENVS if in_graph else trained_on)
 
 
 class Evaluator:
@@ -103,6 +103,25 @@ class _Tally:
             if len(self.returns[i]) < self._quota[i]:
                 self.returns[i].append(float(ends.episode_return[t, i]))
                 self.lengths[i].append(int(ends.episode_length[t, i]))
+
+
+def episode(
+    policy: Policy, advance: Advance, state: UnrollState, most_steps: int
+) -> Iterator[UnrollState]:
+    """One episode of the first environment step by step, from `state` to its end; compiles once.
+
+    It is cut after `most_steps`.
+    """
+    step = tf.function(
+        lambda state: advance(state, policy(state.time_step.observation, state.core_state))[0],
+        autograph=False,
+    )
+    yield state
+    for _ in range(most_steps):
+        state = step(state)
+        yield state
+        if state.time_step.last[0]:
+            return
 
 
 def _make_play(

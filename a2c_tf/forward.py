@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from a2c_tf.types import CoreState, Trajectory
+from a2c_tf import replay
+from a2c_tf.types import CoreState, Kept, Trajectory
 
 
 class StepOutput(NamedTuple):
@@ -19,6 +20,8 @@ class StepOutput(NamedTuple):
     """`[B]`."""
     core_state: CoreState
     """after the step."""
+    kept: Kept = ()
+    """what its layers gave, where the learner is to have it."""
 
 
 class TrajectoryOutput(NamedTuple):
@@ -48,6 +51,12 @@ def step(model: keras.Model, observation: Any, core_state: CoreState) -> StepOut
     return StepOutput(output["policy"], output["value"], output["core_state"])
 
 
+def keeping_step(model: keras.Model, observation: Any, core_state: CoreState) -> StepOutput:
+    """One step of a memoryless network that `replay` knows, and what its layers gave."""
+    output, kept = replay.act(model, observation)
+    return StepOutput(output["policy"], output["value"], core_state, tuple(kept))
+
+
 def over_trajectory(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
     """Both heads at o_0 .. o_{T-1}, and the value of o_T."""
     if isinstance(trajectory.core_state, tuple):
@@ -59,9 +68,16 @@ def _memoryless(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
     """All steps as one batch."""
     first = tf.nest.map_structure(lambda x: x[:-1], trajectory.observation)
     last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)
-    output = model(tf.nest.map_structure(_flat, first))
+    output = _over(model, tf.nest.map_structure(_flat, first), trajectory.kept)
     policy, value = (_rows(output[head], trajectory.reward) for head in ("policy", "value"))
     return TrajectoryOutput(policy, value, model(last)["value"])
+
+
+def _over(model: keras.Model, observation: Any, kept: Kept) -> dict[str, tf.Tensor]:
+    """The whole batch anew, or from what acting has kept."""
+    if not kept:
+        return model(observation)
+    return replay.learn(model, observation, [_flat(x) for x in kept])
 
 
 def _recurrent(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:

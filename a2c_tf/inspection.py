@@ -75,7 +75,7 @@ class Inspector:
 
         Never negative, unlike E[-log r] (Schulman, 2020, joschu.net/blog/kl-approx.html).
         """
-        log_ratio = self._log_prob(trajectory) - before
+        log_ratio = self._log_prob(trajectory._replace(kept=())) - before
         return masked_mean(tf.math.expm1(log_ratio) - log_ratio, trajectory.mask)
 
     def _log_prob(self, trajectory: Trajectory) -> tf.Tensor:

@@ -24,6 +24,8 @@ class LossWeights(NamedTuple):
     """whether a truncated episode's return goes on with the value of its last observation."""
     normalize_advantage: bool = False
     """whether the policy term takes (A - mean) / std of the batch for A."""
+    clip_reward: bool = False
+    """whether the sign of each reward stands for it."""
 
 
 def a2c_loss(
@@ -61,14 +63,15 @@ def a2c_loss(
     policy_loss = masked_mean(-advantage * log_prob, trajectory.mask)
     value_loss = masked_mean(tf.square(error), trajectory.mask)
     entropy = masked_mean(distribution.entropy(parameters), trajectory.mask)
+    seen = tf.stop_gradient(value)  # a root has no slope at 0
     loss = policy_loss + weights.value_coef * value_loss - weights.entropy_coef * entropy
     return loss, {
         "loss/policy": policy_loss,
         "loss/value": value_loss,
         "policy/entropy": entropy,
         "value/explained_variance": _explained_variance(value_loss, returns, trajectory.mask),
-        "value/mean": masked_mean(value, trajectory.mask),
-        "value/rms": tf.sqrt(masked_mean(tf.square(value), trajectory.mask)),
+        "value/mean": masked_mean(seen, trajectory.mask),
+        "value/rms": tf.sqrt(masked_mean(tf.square(seen), trajectory.mask)),
     }
 
 
@@ -81,10 +84,11 @@ def _targets(
     the next row holds, and nothing of the next episode enters.
     """
     goes_on = tf.cast(~trajectory.last, value.dtype)
-    discount = trajectory.discount if weights.bootstrap_truncated else goes_on
+    discount = trajectory.discount * (1.0 if weights.bootstrap_truncated else goes_on)
+    reward = tf.sign(trajectory.reward) if weights.clip_reward else trajectory.reward
     return tf.stop_gradient(
         lambda_returns(
-            r_t=trajectory.reward,
+            r_t=reward,
             discount_t=weights.gamma * discount,
             v_t=tf.concat([value[1:], bootstrap_value[tf.newaxis]], axis=0),
             lambda_t=weights.lambda_ * goes_on,

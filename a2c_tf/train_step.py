@@ -13,8 +13,12 @@ import tensorflow as tf
 
 from a2c_tf.inspection import Inspector
 from a2c_tf.learner import METRIC_NAMES, Accelerate, Learner
+from a2c_tf.long_unroll import long_unroll
 from a2c_tf.types import EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
+
+LONGEST_WRITTEN_OUT = 16
+"""steps that XLA compiles fast, and to a faster program than a loop."""
 
 
 class Report(NamedTuple):
@@ -47,6 +51,8 @@ class Mode(NamedTuple):
     whole_xla: bool
     accelerate_advance: Accelerate
     accelerate_learner: Accelerate
+    keeps_activations: bool
+    """the learner's pass is that of acting, where the network allows it."""
 
 
 def choose_mode(setting: str, graph_native: bool, convolutional: bool) -> Mode:
@@ -58,8 +64,8 @@ def choose_mode(setting: str, graph_native: bool, convolutional: bool) -> Mode:
     if setting == "xla" and not graph_native:
         raise ValueError("run.compile=xla: the environment is not in the graph; set it to auto")
     if graph_native and (setting == "xla" or (setting == "auto" and not convolutional)):
-        return Mode(True, as_it_is, as_it_is)
-    return Mode(False, xla if graph_native else as_it_is, xla)
+        return Mode(True, as_it_is, as_it_is, keeps_activations=False)
+    return Mode(False, xla if graph_native else as_it_is, xla, keeps_activations=True)
 
 
 def make_train_step(
@@ -76,8 +82,10 @@ def make_train_step(
       (state, number of updates as a scalar int32) -> (next state, report).
     """
 
+    collect = long_unroll if whole_xla and unroll_length > LONGEST_WRITTEN_OUT else unroll
+
     def update(i: tf.Tensor, state: UnrollState, sums: Any) -> tuple[tf.Tensor, UnrollState, Any]:
-        state, trajectory, statistics = unroll(advance, policy, state, unroll_length)
+        state, trajectory, statistics = collect(advance, policy, state, unroll_length)
         metrics, inspected = inspector.update(learner.scale_reward(trajectory))
         latest = Report(dict(metrics), inspected, statistics)
         return i + 1, state, tf.nest.map_structure(tf.add, sums, latest)

@@ -18,6 +18,9 @@ CoreState: TypeAlias = tf.Tensor | tuple[()]
 ActionMask: TypeAlias = tf.Tensor | tuple[()]
 """`[..., B, M]` bool, the choices that are allowed; `()`: all of them, always."""
 
+Kept: TypeAlias = tuple[tf.Tensor, ...]
+"""what layers of the network gave while acting; `()`: nothing was kept."""
+
 
 class EnvSpec(NamedTuple):
     """What a batched environment is, known before it is stepped."""
@@ -84,6 +87,8 @@ class Trajectory(NamedTuple):
     """`[T, B, M]`, at o_0 .. o_{T-1}."""
     core_state: CoreState = ()
     """with which the policy met o_0."""
+    kept: Kept = ()
+    """`[T, B, ...]` each, at o_0 .. o_{T-1}, of the weights that the update starts from."""
 
 
 class UnrollState(NamedTuple):

@@ -96,9 +96,11 @@ def unroll(
     advance: Advance, policy: Policy, state: UnrollState, length: int
 ) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
     """`length` steps of every environment under one policy, time-major."""
-    met, core_state, steps = [state.time_step], state.core_state, []
+    met, core_state, steps, kept = [state.time_step], state.core_state, [], []
     for _ in range(length):
-        state, step = advance(state, policy(state.time_step.observation, state.core_state))
+        output = policy(state.time_step.observation, state.core_state)
+        state, step = advance(state, output._replace(kept=()))
+        kept.append(output.kept)
         met.append(step.time_step)
         steps.append(step)
     trajectory = Trajectory(
@@ -110,6 +112,7 @@ def unroll(
         last=tf.stack([step.time_step.last for step in steps]),
         action_mask=_stacked([time_step.action_mask for time_step in met[:-1]]),
         core_state=core_state,
+        kept=_stacked(kept),
     )
     statistics = tf.nest.map_structure(lambda *x: tf.add_n(x), *[s.statistics for s in steps])
     return state, trajectory, statistics

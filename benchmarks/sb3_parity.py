@@ -8,6 +8,7 @@ with the value of a truncated episode's last observation added to the reward. Ne
 
 from __future__ import annotations
 
+import collections
 import sys
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def make_batch(rng: np.random.Generator) -> Batch:
 
 def as_stream(batch: Batch) -> Trajectory:
     """The batch as the environment contract delivers it: a masked row after each end."""
-    rows: dict[str, list[Any]] = {name: [] for name in Trajectory._fields}
+    rows: dict[str, list[Any]] = collections.defaultdict(list)
 
     def add(observation: np.ndarray, t: int, masked: bool) -> None:
         rows["observation"].append(observation)

@@ -17,6 +17,7 @@ Command = Callable[..., Any]
 Content = Callable[[Path], dict[str, bytes]]
 
 TRAIN, EVALUATE, PLOT, EXPORT = "a2c_tf.train", "a2c_tf.evaluate", "a2c_tf.plot", "export.__main__"
+ENVS = "a2c_tf.envs.__main__"
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["cartpole", "env.id=CartPole-v9"], "env.id=CartPole-v9: "),
         (["cartpole", "env.id=Nope-v0"], "env.id=Nope-v0: "),
         (["cartpole", "env.id=no_such_module:Nope-v0"], "no_such_module"),
-        (["cartpole", "env.id=ALE/Pong-v5"], "pip install 'a2c_tf[atari]'"),
-        (["cartpole", "env.id=Blackjack-v1"], "expected Box, Discrete, "),
+        (["cartpole", "env.id=ALE/Nope-v5"], "env.id=ALE/Nope-v5: "),
+        (["cartpole", "env.id=Blackjack-v1", "env.backend=gymnasium"], "expected Box, Discrete, "),
         (["cartpole", "env.id=Catch-v1", "env.backend=graph"], "did you mean Catch-v0?"),
         (["cartpole", "network.torso=minatar"], "set network.torso=mlp"),
         (["cartpole", "env.backend=gymnasium", "run.compile=xla"], "set it to auto"),
@@ -118,7 +119,9 @@ def test_the_printed_config_loads_to_the_same(
     assert not list(elsewhere.iterdir())
 
 
-@pytest.mark.parametrize("module", [TRAIN, EVALUATE, PLOT, "export.__main__", "serving.__main__"])
+@pytest.mark.parametrize(
+    "module", [TRAIN, EVALUATE, PLOT, ENVS, "export.__main__", "serving.__main__"]
+)
 def test_help_does_not_wait_for_tensorflow(module: str) -> None:
     code = f"""
 import contextlib, importlib, sys
@@ -138,10 +141,11 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
     ("module", "arguments", "expected"),
     [
         (TRAIN, ["cartpole", "env.num_env=3"], "did you mean env.num_envs?"),
-        (TRAIN, ["cartpole", "env.id=Blackjack-v1"], "expected Box, Discrete, "),
+        (TRAIN, ["cartpole", "env.id=NoSuchThing-v0"], "doesn't exist"),
         (EVALUATE, ["."], "run folder .: holds no run"),
         (PLOT, [".", "--out", "x.png"], "run folder .: holds no run"),
         ("export", ["."], "run folder .: holds no run"),
+        ("a2c_tf.envs", ["brekout"], "did you mean MinAtar/Breakout-v0, MinAtar/Breakout-v1, "),
     ],
 )
 def test_a_mistake_is_one_line_in_a_process_of_its_own(

@@ -107,7 +107,12 @@ def test_the_summary_describes_the_returns() -> None:
 
 @pytest.mark.parametrize(("episodes", "num_envs"), [(1, 1), (100, 100), (128, 128), (1000, 128)])
 def test_quotas_stay_small(episodes: int, num_envs: int) -> None:
-    assert evaluation.num_envs_for(episodes) == num_envs
+    assert evaluation.num_envs_for(episodes, in_graph=True, trained_on=8) == num_envs
+
+
+@pytest.mark.parametrize(("episodes", "num_envs"), [(1, 1), (100, 16)])
+def test_the_host_holds_no_more_than_in_training(episodes: int, num_envs: int) -> None:
+    assert evaluation.num_envs_for(episodes, in_graph=False, trained_on=16) == num_envs
 
 
 class Trained(NamedTuple):

@@ -45,8 +45,10 @@ MAY_IMPORT = {
         "torsos",
         "types",
     },
-    "a2c_tf.forward": {"types"},
+    "a2c_tf.forward": {"replay", "types"},
+    "a2c_tf.replay": set(),
     "a2c_tf.unroll": {"distributions", "envs.base", "forward", "threefry", "types"},
+    "a2c_tf.long_unroll": {"types", "unroll"},
     "a2c_tf.schedules": set(),
     "a2c_tf.learner": {
         "distributions",
@@ -57,37 +59,67 @@ MAY_IMPORT = {
         "types",
     },
     "a2c_tf.inspection": {"distributions", "forward", "learner", "losses", "types"},
-    "a2c_tf.train_step": {"inspection", "learner", "types", "unroll"},
+    "a2c_tf.train_step": {"inspection", "learner", "long_unroll", "types", "unroll"},
     "a2c_tf.evaluation": {"envs.base", "types", "unroll"},
     "a2c_tf.checkpointing": {"command_line"},
     "a2c_tf.run_dir": {"config"},
+    "a2c_tf.video": {"config", "run_dir"},
     "a2c_tf.metrics": {"command_line", "run_dir"},
     "a2c_tf.envs.base": {"threefry", "types"},
-    "a2c_tf.envs.acrobot": {"envs.base", "types"},
-    "a2c_tf.envs.cartpole": {"envs.base", "types"},
-    "a2c_tf.envs.catch": {"envs.base", "types"},
-    "a2c_tf.envs.host": {"command_line", "spaces", "types"},
-    "a2c_tf.envs.mountain_car": {"envs.base", "types"},
-    "a2c_tf.envs.pendulum": {"envs.base", "types"},
-    "a2c_tf.envs.minatar.board": {"types"},
-    "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
-    "a2c_tf.envs.minatar.asterix": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
-    "a2c_tf.envs.minatar.breakout": {"envs.base", "envs.minatar.board"},
-    "a2c_tf.envs.minatar.seaquest": {
+    "a2c_tf.envs.atari": {"config", "envs.host", "envs.vectors"},
+    "a2c_tf.envs.envpool": {"config", "envs.atari", "envs.host"},
+    "a2c_tf.envs.guard": {"spaces"},
+    "a2c_tf.envs.vectors": {"envs.guard"},
+    "a2c_tf.envs.listing": {"config", "envs.atari", "envs.registry", "types"},
+    "a2c_tf.envs.acrobot": {"envs.base", "envs.drawing.classic_control", "types"},
+    "a2c_tf.envs.cartpole": {"envs.base", "envs.drawing.classic_control", "types"},
+    "a2c_tf.envs.catch": {
         "envs.base",
+        "envs.drawing.boards",
+        "envs.drawing.palettes",
+        "types",
+    },
+    "a2c_tf.envs.drawing.frames": {"command_line"},
+    "a2c_tf.envs.drawing.boards": {"envs.drawing.frames"},
+    "a2c_tf.envs.drawing.palettes": {"envs.drawing.boards"},
+    "a2c_tf.envs.drawing.canvas": {"envs.drawing.frames"},
+    "a2c_tf.envs.drawing.classic_control": {"envs.drawing.canvas", "envs.drawing.frames"},
+    "a2c_tf.envs.host": {
+        "command_line",
+        "envs.drawing.frames",
+        "envs.guard",
+        "spaces",
+        "types",
+    },
+    "a2c_tf.envs.mountain_car": {"envs.base", "envs.drawing.classic_control", "types"},
+    "a2c_tf.envs.pendulum": {"envs.base", "envs.drawing.classic_control", "types"},
+    "a2c_tf.envs.minatar.board": {"envs.base", "envs.drawing.boards", "types"},
+    "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
+    "a2c_tf.envs.minatar.asterix": {
+        "envs.drawing.palettes",
+        "envs.minatar.bitboard",
+        "envs.minatar.board",
+    },
+    "a2c_tf.envs.minatar.breakout": {"envs.drawing.palettes", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.seaquest": {
+        "envs.drawing.palettes",
         "envs.minatar.bitboard",
         "envs.minatar.board",
         "envs.minatar.seaquest_divers",
         "envs.minatar.seaquest_enemies",
     },
     "a2c_tf.envs.minatar.space_invaders": {
-        "envs.base",
+        "envs.drawing.palettes",
         "envs.minatar.bitboard",
         "envs.minatar.board",
     },
-    "a2c_tf.envs.minatar.freeway": {"envs.base", "envs.minatar.bitboard", "envs.minatar.board"},
+    "a2c_tf.envs.minatar.freeway": {
+        "envs.drawing.palettes",
+        "envs.minatar.bitboard",
+        "envs.minatar.board",
+    },
 }
-COMMANDS = {"train", "evaluate", "plot"}
+COMMANDS = {"train", "evaluate", "plot", "envs.__main__"}
 
 
 def modules(package: str) -> list[str]:
@@ -166,7 +198,9 @@ def test_there_is_no_cycle():
         visit(module, ())
 
 
-@pytest.mark.parametrize("package", ["a2c_tf.train", "a2c_tf.evaluate", "export.__main__"])
+@pytest.mark.parametrize(
+    "package", ["a2c_tf.train", "a2c_tf.evaluate", "a2c_tf.envs.__main__", "export.__main__"]
+)
 def test_tensorflow_is_not_imported_before_it_is_used(package):
     code = f"import sys, {package}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0

@@ -233,6 +233,30 @@ def test_monte_carlo_is_the_sum_of_rewards_wherever_the_episode_ended():
     np.testing.assert_allclose(loss, expected / rows)
 
 
+@pytest.mark.parametrize("bootstrap_truncated", [True, False])
+def test_a_discount_of_0_cuts_the_return_though_the_episode_goes_on(bootstrap_truncated):
+    """A lost life: what follows does not count, and the row after it is one like all others."""
+    stream = Stream(10)
+    t, b = np.argwhere((stream.mask[:-1] == 1) & ~stream.last[1:-1])[0]
+    stream.discount[t, b] = 0.0
+    weights = WEIGHTS._replace(lambda_=1.0, bootstrap_truncated=bootstrap_truncated)
+    before = stream.loss(weights=weights)[1]["loss/value"]
+    error = (stream.reward[t, b] - stream.value[t, b]) ** 2
+    stream.value[t, b] = stream.reward[t, b]  # which is the whole return
+    earlier = next(rows for rows in episodes(stream.last[:, b]) if t in rows)[0] < t
+    assert not earlier, "an earlier row would see the value change"
+    after = stream.loss(weights=weights)[1]["loss/value"]
+    np.testing.assert_allclose(before - after, error / stream.mask.sum())
+
+
+def test_clipped_rewards_are_their_signs():
+    stream = Stream(11)
+    clipped = stream.loss(weights=WEIGHTS._replace(clip_reward=True))[1]
+    assert clipped["loss/value"] != stream.loss()[1]["loss/value"]
+    stream.reward = np.sign(stream.reward)
+    np.testing.assert_allclose(clipped["loss/value"], slow_terms(stream, WEIGHTS)["loss/value"])
+
+
 def test_a_normalised_advantage_has_mean_zero_and_deviation_one():
     """With log-probabilities that are linear in the row's weight, the loss shows the advantage."""
     stream, weights = Stream(9), WEIGHTS._replace(normalize_advantage=True)
@@ -244,6 +268,21 @@ def test_a_normalised_advantage_has_mean_zero_and_deviation_one():
     np.testing.assert_allclose(actual["loss/policy"], expected, rtol=1e-6)
     plain = stream.loss()[1]
     np.testing.assert_array_equal(actual["loss/value"], plain["loss/value"])
+
+
+def test_values_that_are_all_0_have_a_gradient(variant):
+    """Also where the loss is a function of its own, whose every output is differentiated."""
+    stream = Stream(12)
+    stream.value[:] = 0.0
+    distribution, logits, value, bootstrap, trajectory = stream.arguments()
+    loss = variant(
+        lambda value: a2c_loss(distribution, logits, value, bootstrap, trajectory, WEIGHTS)
+    )
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        total, _ = loss(value)
+    gradient = tape.gradient(total, value).numpy()
+    assert np.isfinite(gradient).all() and gradient.any()
 
 
 def test_explained_variance_of_a_perfect_and_of_a_constant_critic():

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from envs.puzzles import Identity, Masked
 
-from a2c_tf import threefry
+from a2c_tf import builders, threefry
+from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.forward import StepOutput
+from a2c_tf.long_unroll import long_unroll
 from a2c_tf.types import CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll
 
@@ -68,12 +72,12 @@ def scripted_policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput
     return says(tf.one_hot(number % 3, 3, on_value=1e4), core_state)
 
 
-@pytest.fixture
-def scripted(variant):
+@pytest.fixture(params=[unroll, long_unroll])
+def scripted(request, variant):
     environment = ScriptedEnvironment()
     advance = make_advance(environment, Categorical(3))
     state = initial_state(environment, SEED, SEED)
-    return variant(lambda state: unroll(advance, scripted_policy, state, 5)), state
+    return variant(lambda state: request.param(advance, scripted_policy, state, 5)), state
 
 
 def test_the_trajectory_is_exact(scripted):
@@ -111,6 +115,20 @@ def test_two_unrolls_are_one_twice_as_long():
     np.testing.assert_array_equal(whole.action, np.concatenate([first.action, second.action]))
     np.testing.assert_array_equal(whole.observation[:21], first.observation)
     np.testing.assert_array_equal(whole.observation[20:], second.observation)
+
+
+@pytest.mark.parametrize("make", [Masked, functools.partial(Identity, observation="dict")])
+@pytest.mark.parametrize("core", ["none", "gru"])
+def test_the_loop_gives_what_is_written_out(make, core):
+    environment = make(4)
+    network = NetworkConfig(torso="mlp", hidden=(8,), core=core, core_size=4)
+    agent = builders.make_agent(environment.spec, Config(network=network))
+    advance = make_advance(environment, agent.distribution)
+    state = agent.start(environment, builders.make_seeds(0))
+    written_out = unroll(advance, agent.policy, state, 20)
+    assert written_out[1].mask.numpy().min() == 0, "an episode must end for this to say anything"
+    looped = long_unroll(advance, agent.policy, state, 20)
+    tf.nest.map_structure(np.testing.assert_array_equal, looped, written_out)
 
 
 def test_the_row_of_an_autoreset_counts_for_nothing():

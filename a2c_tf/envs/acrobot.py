@@ -14,7 +14,8 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.base import GraphEnvironment, GraphState, first
+from a2c_tf.envs.drawing import classic_control
 from a2c_tf.types import EnvSpec
 
 GRAVITY = 9.8  # m/s²
@@ -43,6 +44,7 @@ class Acrobot(GraphEnvironment[AcrobotState]):
     """Reward -1 a step until the free end swings above the goal height, which gives 0."""
 
     reset_noise_size = 4
+    frames_per_second = 15
 
     def __init__(
         self,
@@ -92,6 +94,10 @@ class Acrobot(GraphEnvironment[AcrobotState]):
             ],
             axis=-1,
         )
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        game = first(state.game)
+        return classic_control.acrobot(game.angle_1, game.angle_2, LINK_LENGTH, GOAL_HEIGHT)
 
 
 def _integrate(state: tf.Tensor, torque: tf.Tensor) -> tf.Tensor:

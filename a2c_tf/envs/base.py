@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 from a2c_tf import threefry
@@ -61,6 +62,8 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
     """uniform numbers that `transition` consumes for each environment."""
     sticky_action_probability: float = 0.0
     """chance that the action executed last replaces the one asked for."""
+    frames_per_second: int = 30
+    """of videos."""
 
     @abc.abstractmethod
     def initial(self, noise: tf.Tensor) -> Game:
@@ -75,6 +78,10 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
     @abc.abstractmethod
     def observe(self, game: Game) -> tf.Tensor:
         """What the agent sees of a state, `[B, *obs]`."""
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        """The first environment as an RGB frame `[H, W, 3]` uint8, outside the graph."""
+        raise NotImplementedError(f"{self.spec.id} has no picture: expected a method draw(state)")
 
     def reset(self, seed: tf.Tensor) -> tuple[GraphState, TimeStep]:
         """Starts an episode in every environment; `seed` is `[2]` int32."""
@@ -140,6 +147,11 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         if self.spec.max_episode_steps is None:
             return tf.zeros_like(elapsed, tf.bool)
         return elapsed >= self.spec.max_episode_steps
+
+
+def first(game: Game) -> Game:
+    """The first environment's part of `[B, ...]` leaves, as numpy's."""
+    return tf.nest.map_structure(lambda leaf: leaf[0].numpy(), game)
 
 
 def select(condition: tf.Tensor, if_true: Game, if_false: Game) -> Game:

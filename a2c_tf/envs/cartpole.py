@@ -13,7 +13,8 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.base import GraphEnvironment, GraphState, first
+from a2c_tf.envs.drawing import classic_control
 from a2c_tf.types import EnvSpec
 
 GRAVITY = 9.8  # m/s²
@@ -41,6 +42,7 @@ class CartPole(GraphEnvironment[CartPoleState]):
     """Reward 1 a step until the pole falls or the cart leaves the track."""
 
     reset_noise_size = 4
+    frames_per_second = round(1 / TIME_STEP)
 
     def __init__(
         self,
@@ -79,6 +81,12 @@ class CartPole(GraphEnvironment[CartPoleState]):
 
     def observe(self, game: CartPoleState) -> tf.Tensor:
         return tf.stack(game, axis=-1)  # [B, 4]
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        game = first(state.game)
+        return classic_control.cart_pole(
+            game.position, game.angle, POSITION_LIMIT, 2 * HALF_POLE_LENGTH
+        )
 
 
 def _accelerations(game: CartPoleState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

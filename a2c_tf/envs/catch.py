@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.base import GraphEnvironment, GraphState
+from a2c_tf.envs.drawing import boards, palettes
 from a2c_tf.types import EnvSpec
 
 ROWS, COLUMNS = 10, 5
@@ -27,6 +28,7 @@ class Catch(GraphEnvironment[CatchState]):
     """The ball falls a row a step: reward 1 where the paddle is under it, else -1; 9 steps."""
 
     reset_noise_size = 1
+    frames_per_second = 5
 
     def __init__(
         self,
@@ -59,8 +61,17 @@ class Catch(GraphEnvironment[CatchState]):
         return after, tf.where(landed, outcome, 0.0), landed
 
     def observe(self, game: CatchState) -> tf.Tensor:
-        ball = _cell(game.ball_y, game.ball_x)
-        return tf.cast(ball | _cell(tf.fill(game.paddle.shape, ROWS - 1), game.paddle), tf.float32)
+        ball, paddle = _planes(game)
+        return tf.cast(ball | paddle, tf.float32)
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        return boards.draw(tf.stack(_planes(state.game), axis=-1)[0].numpy(), palettes.CATCH)
+
+
+def _planes(game: CatchState) -> tuple[tf.Tensor, tf.Tensor]:
+    """The boards of ball and paddle, each `[B, 10, 5]` bool."""
+    lowest = tf.fill(game.paddle.shape, ROWS - 1)
+    return _cell(game.ball_y, game.ball_x), _cell(lowest, game.paddle)
 
 
 def _cell(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

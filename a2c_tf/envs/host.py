@@ -1,4 +1,4 @@
-"""Any `gymnasium.vector` environment behind our contract, stepped by Python on the host."""
+"""Any `gymnasium.vector.VectorEnv` behind our contract, stepped by Python on the host."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from a2c_tf import spaces
 from a2c_tf.command_line import CommandError
+from a2c_tf.envs.drawing import frames
+from a2c_tf.envs.guard import check_arrays
 from a2c_tf.types import EnvSpec, TimeStep
 
 
@@ -24,12 +26,31 @@ class HostEnvironmentError(CommandError):
 class HostEnvironment:
     """A vector environment whose state stays on the host; ours is a token that orders the calls.
 
+    Args:
+      vector_env: what is stepped.
+      env_id: its id.
+      backend: the library it comes from.
+      action_meanings: a name for each discrete action, where there are some.
+      max_episode_steps: after which episodes are truncated; None: never.
+      may_mask: whether `info` may hold action masks, which only a first reset shows.
+      terminal_on_life_loss: whether `discount` is 0 where `info["lives"]` falls; the game goes on.
+
     Raises:
       ValueError: where the vector environment declares another autoreset mode than NEXT_STEP, or
         observes what no network takes.
     """
 
-    def __init__(self, vector_env: VectorEnv, env_id: str, backend: str) -> None:
+    def __init__(
+        self,
+        vector_env: VectorEnv,
+        env_id: str,
+        backend: str,
+        *,
+        action_meanings: tuple[str, ...] = (),
+        max_episode_steps: int | None = None,
+        may_mask: bool = True,
+        terminal_on_life_loss: bool = False,
+    ) -> None:
         mode = vector_env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise ValueError(
@@ -40,14 +61,16 @@ class HostEnvironment:
         self._observation_space = vector_env.single_observation_space
         parts = spaces.parts(self._observation_space).values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
-        self._mask_size = _mask_size(vector_env)
+        self._mask_size = _mask_size(vector_env) if may_mask else 0
+        self._lives = _Lives() if terminal_on_life_loss else None
         self.spec = EnvSpec(
             id=env_id,
             backend=backend,
             num_envs=vector_env.num_envs,
             observation_space=self._observation_space,
             action_space=vector_env.single_action_space,
-            max_episode_steps=_time_limit(vector_env.spec),
+            action_meanings=action_meanings,
+            max_episode_steps=max_episode_steps,
             action_mask_size=self._mask_size,
         )
 
@@ -58,6 +81,36 @@ class HostEnvironment:
     def step(self, state: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
         """Steps every environment; the token makes each call wait for the one before."""
         return self._called(self._step, [state, action])
+
+    @property
+    def frames_per_second(self) -> int:
+        """Of videos."""
+        return round(self._vector_env.metadata.get("render_fps") or 30)
+
+    @property
+    def can_render(self) -> bool:
+        """Whether it could draw itself if it were made with `render_mode="rgb_array"`."""
+        return "rgb_array" in (self._vector_env.metadata.get("render_modes") or ())
+
+    @property
+    def renders(self) -> bool:
+        """Whether it was made so."""
+        return getattr(self._vector_env, "render_mode", None) == "rgb_array"
+
+    def draw(self, state: tf.Tensor) -> np.ndarray:
+        """The first environment as it is now, an RGB frame by its own `render()`.
+
+        Raises:
+          HostEnvironmentError, DrawingError: where that fails, or gives no picture.
+        """
+        try:
+            pictures = self._vector_env.render()
+        except Exception as error:  # another's code
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            missing = isinstance(error, ImportError | gymnasium.error.DependencyNotInstalled)
+            kind = frames.DrawingError if missing else HostEnvironmentError
+            raise kind(f"environment {self.spec.id} cannot draw itself: {reason}") from None
+        return frames.from_rendering(pictures[0] if pictures else None)
 
     def _called(
         self, function: Callable[..., Any], arguments: list[tf.Tensor]
@@ -99,10 +152,14 @@ class HostEnvironment:
     ) -> tuple[Any, ...]:
         """All arrays of a time step, in the order of the signature."""
         last = terminated | truncated
+        arrays = spaces.arrays(self._observation_space, observation)
+        check_arrays(self._observation_space, arrays, reward, int(token))
         # a copy: the vector environment may write its next observation into the same memory
-        copied = [np.array(x) for x in spaces.arrays(self._observation_space, observation)]
+        dtypes = [dtype.as_numpy_dtype for _, dtype in self._signature]
+        copied = [np.array(x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
         masks = [self._mask(info, last)] if self._mask_size else []
-        discount = np.where(terminated, np.float32(0), np.float32(1))
+        ended = terminated | self._lives.lost(info) if self._lives else terminated
+        discount = np.where(ended, np.float32(0), np.float32(1))
         return np.int64(token), reward.astype(np.float32), discount, last, *copied, *masks
 
     def _mask(self, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
@@ -116,6 +173,19 @@ class HostEnvironment:
         return allowed
 
 
+class _Lives:
+    """Notices lost lives, as those of the step before are not in `info`."""
+
+    def __init__(self) -> None:
+        self._before: np.ndarray | None = None
+
+    def lost(self, info: dict[str, Any]) -> np.ndarray:
+        """Where there are fewer lives than a step before, `[B]` bool."""
+        lives = np.array(info["lives"])
+        before, self._before = self._before, lives
+        return lives < (lives if before is None else before)
+
+
 def _mask_size(vector_env: VectorEnv) -> int:
     """Of the masks in `info`, which only a reset shows; 0 where there are none."""
     _, info = vector_env.reset(seed=0)
@@ -125,18 +195,6 @@ def _mask_size(vector_env: VectorEnv) -> int:
 def _row(mask: Any) -> np.ndarray:
     """One environment's mask; that of several choices may be a tuple with a mask for each."""
     return np.concatenate(mask) if isinstance(mask, tuple | list) else np.asarray(mask).reshape(-1)
-
-
-def _time_limit(spec: gymnasium.envs.registration.EnvSpec | None) -> int | None:
-    """`make_vec` notes a limit that it was given in `kwargs`, beside the registered one."""
-    return spec.kwargs.get("max_episode_steps", spec.max_episode_steps) if spec else None
-
-
-def make_gymnasium(env_id: str, num_envs: int, **settings: Any) -> HostEnvironment:
-    """gymnasium's vector environment for `env_id`, by its own vector entry point if it has one."""
-    return HostEnvironment(
-        gymnasium.make_vec(env_id, num_envs=num_envs, **settings), env_id, "gymnasium"
-    )
 
 
 @contextlib.contextmanager

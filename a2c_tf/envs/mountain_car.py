@@ -13,7 +13,8 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.base import GraphEnvironment, GraphState, first
+from a2c_tf.envs.drawing import classic_control
 from a2c_tf.types import EnvSpec
 
 # positions have no unit, and velocities are what a step adds to them
@@ -40,6 +41,7 @@ class _Valley(GraphEnvironment[MountainCarState]):
     """What both cars share: where they start and what is seen of them."""
 
     reset_noise_size = 1
+    goal: float
 
     def initial(self, noise: tf.Tensor) -> MountainCarState:
         position = INITIAL_LOW + (INITIAL_HIGH - INITIAL_LOW) * noise[0]
@@ -48,9 +50,15 @@ class _Valley(GraphEnvironment[MountainCarState]):
     def observe(self, game: MountainCarState) -> tf.Tensor:
         return tf.stack(game, axis=-1)  # [B, 2]
 
+    def draw(self, state: GraphState) -> np.ndarray:
+        position = first(state.game).position
+        return classic_control.mountain_car(position, MIN_POSITION, MAX_POSITION, self.goal)
+
 
 class MountainCar(_Valley):
     """Reward -1 a step until the car is at the goal."""
+
+    goal = GOAL
 
     def __init__(
         self,
@@ -73,11 +81,13 @@ class MountainCar(_Valley):
         self, game: MountainCarState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[MountainCarState, tf.Tensor, tf.Tensor]:
         after = _move(game, FORCE * tf.cast(action - 1, tf.float32))
-        return after, -tf.ones_like(after.position), _arrived(after, GOAL)
+        return after, -tf.ones_like(after.position), _arrived(after, self.goal)
 
 
 class MountainCarContinuous(_Valley):
     """Reward 100 at the goal; each step costs by the square of its action `[B, 1]`."""
+
+    goal = CONTINUOUS_GOAL
 
     def __init__(
         self,
@@ -100,7 +110,7 @@ class MountainCarContinuous(_Valley):
     ) -> tuple[MountainCarState, tf.Tensor, tf.Tensor]:
         asked = action[:, 0]
         after = _move(game, CONTINUOUS_FORCE * tf.clip_by_value(asked, -1.0, 1.0))
-        arrived = _arrived(after, CONTINUOUS_GOAL)
+        arrived = _arrived(after, self.goal)
         reward = tf.where(arrived, GOAL_REWARD, 0.0) - ACTION_COST * tf.square(asked)
         return after, reward, arrived
 

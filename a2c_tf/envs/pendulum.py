@@ -13,7 +13,8 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.base import GraphEnvironment, GraphState, first
+from a2c_tf.envs.drawing import classic_control
 from a2c_tf.types import EnvSpec
 
 GRAVITY = 10.0  # m/s²
@@ -80,3 +81,7 @@ class Pendulum(GraphEnvironment[PendulumState]):
     def observe(self, game: PendulumState) -> tf.Tensor:
         angle = game.angle
         return tf.stack([tf.cos(angle), tf.sin(angle), game.angular_velocity], axis=-1)  # [B, 3]
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        torque = first(state.executed)[0].clip(-MAX_TORQUE, MAX_TORQUE)
+        return classic_control.pendulum(first(state.game).angle, torque, MAX_TORQUE)

@@ -10,12 +10,13 @@ from typing import Any
 
 import gymnasium
 
-from a2c_tf.config import ConfigError, EnvConfig, nearest
+from a2c_tf.config import AtariConfig, ConfigError, EnvConfig, nearest
+from a2c_tf.envs import atari, envpool
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
-from a2c_tf.envs.host import make_gymnasium
+from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
@@ -23,6 +24,7 @@ from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
 from a2c_tf.envs.pendulum import Pendulum
+from a2c_tf.envs.vectors import make_vector, registered
 
 GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
     "Acrobot-v1": Acrobot,
@@ -42,7 +44,11 @@ ARGUMENTS = {  # of the environments, for the settings that may be null
     "sticky_action_probability": "sticky_action_probability",
     "difficulty_ramping": "ramping",
 }
-HOST_SETTINGS = ("max_episode_steps",)
+EXTRAS = {"ale": ("ale_py", "atari"), "envpool": ("envpool", "envpool")}
+"""package and extra of each backend that may be missing."""
+
+BACKENDS_OF = {"vectorization": ("gymnasium",), "num_threads": ("ale", "envpool")}
+"""which backends have the setting."""
 
 
 def make(config: EnvConfig) -> Environment:
@@ -52,35 +58,113 @@ def make(config: EnvConfig) -> Environment:
       ConfigError: for an id that is not known, a package that is missing, or a setting that the
         backend does not have.
     """
-    graph_native = config.id in GRAPH_NATIVE
-    if config.backend == "graph" and not graph_native:
-        raise ConfigError(
-            f"env.id={config.id}: not in the graph{nearest(config.id, list(GRAPH_NATIVE))}; "
-            f"expected one of {', '.join(GRAPH_NATIVE)}, or set env.backend=gymnasium"
-        )
-    if graph_native and config.backend != "gymnasium":
+    backend = config.backend if config.backend != "auto" else fastest(config.id)
+    _check_backend_settings(config, backend)
+    if backend == "graph":
         return _make_in_graph(config)
-    return _make_on_host(config)
-
-
-def _make_in_graph(config: EnvConfig) -> Environment:
-    environment = GRAPH_NATIVE[config.id]
-    parameters = inspect.signature(environment).parameters
-    _check_settings(config, [name for name in ARGUMENTS if ARGUMENTS[name] in parameters])
-    return environment(config.num_envs, **_settings(config))
-
-
-def _make_on_host(config: EnvConfig) -> Environment:
-    _check_settings(config, HOST_SETTINGS, " outside the graph")
-    _register_atari(config.id)
+    _check_host_settings(config)
     try:
-        return make_gymnasium(config.id, config.num_envs, **_settings(config))
+        return _make_on_host(config, backend)
     except (gymnasium.error.Error, ModuleNotFoundError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
             f"env.id={config.id}: {reason}; expected {', '.join(GRAPH_NATIVE)}, "
             "an id that gymnasium has registered, or my_module:MyEnv-v0"
         ) from None
+
+
+def make_drawable(config: EnvConfig) -> Environment:
+    """As `make`, or by gymnasium where that can draw the environment and the backend cannot."""
+    drawing = {"render_mode": "rgb_array"}
+    if config.id.startswith(atari.PREFIX) and installed("ale"):
+        return atari.make_gymnasium_atari(config, **drawing)  # it shows the agent the same
+    env = make(config)
+    if env.spec.backend == "gymnasium" and isinstance(env, HostEnvironment) and env.can_render:
+        return _make_gymnasium(config, **drawing)
+    return env
+
+
+def installed(backend: str) -> bool:
+    """Whether the package of the backend is there."""
+    package, _ = EXTRAS.get(backend, ("gymnasium", ""))
+    return importlib.util.find_spec(package) is not None
+
+
+def fastest(env_id: str) -> str:
+    """The first backend that is installed and has the environment."""
+    if env_id in GRAPH_NATIVE:
+        return "graph"
+    if env_id.startswith(atari.PREFIX):
+        return "envpool" if installed("envpool") and not installed("ale") else "ale"
+    return "envpool" if installed("envpool") and envpool.has(env_id) else "gymnasium"
+
+
+def _make_in_graph(config: EnvConfig) -> Environment:
+    if config.id not in GRAPH_NATIVE:
+        raise ConfigError(
+            f"env.id={config.id}: not in the graph{nearest(config.id, list(GRAPH_NATIVE))}; "
+            f"expected one of {', '.join(GRAPH_NATIVE)}, or set env.backend=gymnasium"
+        )
+    environment = GRAPH_NATIVE[config.id]
+    parameters = inspect.signature(environment).parameters
+    _check_settings(config, [name for name in ARGUMENTS if ARGUMENTS[name] in parameters])
+    arguments = {argument: getattr(config, name) for name, argument in ARGUMENTS.items()}
+    given = {argument: value for argument, value in arguments.items() if value is not None}
+    return environment(config.num_envs, **given)
+
+
+def _make_on_host(config: EnvConfig, backend: str) -> Environment:
+    is_atari = config.id.startswith(atari.PREFIX)
+    for needed in {backend, "ale"} if is_atari and backend == "gymnasium" else {backend}:
+        _check_installed(config, needed)
+    if backend == "envpool" and not envpool.has(config.id):
+        raise ConfigError(
+            f"env.id={config.id}: not in envpool{nearest(config.id, envpool.ids())}; "
+            "set env.backend=auto"
+        )
+    if backend == "envpool":
+        return envpool.make_envpool(config)
+    if backend == "ale" and not is_atari:
+        raise ConfigError(f"env.backend=ale: {config.id} is no Atari game; expected ALE/Pong-v5")
+    if backend == "ale":
+        return atari.make_ale(config)
+    if is_atari:
+        return atari.make_gymnasium_atari(config)
+    return _make_gymnasium(config)
+
+
+def _make_gymnasium(config: EnvConfig, **settings: Any) -> Environment:
+    if config.max_episode_steps is not None:
+        settings["max_episode_steps"] = config.max_episode_steps
+    vector_env = make_vector(config.id, config.num_envs, config.vectorization, **settings)
+    limit = config.max_episode_steps or registered(config.id).max_episode_steps
+    return HostEnvironment(vector_env, config.id, "gymnasium", max_episode_steps=limit)
+
+
+def _check_installed(config: EnvConfig, backend: str) -> None:
+    if not installed(backend):
+        package, extra = EXTRAS[backend]
+        raise ConfigError(
+            f"env.id={config.id}: backend {config.backend} needs {package}; "
+            f"pip install 'a2c_tf[{extra}]'"
+        )
+
+
+def _check_backend_settings(config: EnvConfig, backend: str) -> None:
+    if config.atari != AtariConfig() and not config.id.startswith(atari.PREFIX):
+        raise ConfigError(f"env.atari: {config.id} is no Atari game; leave it out")
+    for name, backends in BACKENDS_OF.items():
+        if (value := getattr(config, name)) and backend not in backends:
+            raise ConfigError(
+                f"env.{name}={value}: backend {backend} has no such setting; leave it out, "
+                f"or set env.backend={' or '.join(backends)}"
+            )
+
+
+def _check_host_settings(config: EnvConfig) -> None:
+    is_atari = config.id.startswith(atari.PREFIX)
+    known = ["max_episode_steps", *(["sticky_action_probability"] if is_atari else [])]
+    _check_settings(config, known, " outside the graph")
 
 
 def _check_settings(config: EnvConfig, known: Sequence[str], where: str = "") -> None:
@@ -90,20 +174,3 @@ def _check_settings(config: EnvConfig, known: Sequence[str], where: str = "") ->
             raise ConfigError(
                 f"env.{name}={value}: {config.id} has no such setting{where}; leave it null"
             )
-
-
-def _settings(config: EnvConfig) -> dict[str, Any]:
-    """What the config sets; the environment's own value stands for null."""
-    return {
-        argument: value
-        for name, argument in ARGUMENTS.items()
-        if (value := getattr(config, name)) is not None
-    }
-
-
-def _register_atari(env_id: str) -> None:
-    if not env_id.startswith("ALE/"):
-        return
-    if importlib.util.find_spec("ale_py") is None:
-        raise ConfigError(f"env.id={env_id}: needs ale-py; pip install 'a2c_tf[atari]'")
-    gymnasium.register_envs(importlib.import_module("ale_py"))

@@ -193,21 +193,6 @@ def at_random(game: Any, rng: np.random.Generator, meanings: tuple[str, ...]) ->
     return rng.integers(len(meanings), size=len(game[0])).tolist()
 
 
-def random_episodes(name: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns and lengths of a uniformly random policy over all six actions."""
-    game, rng = minatar.Environment(name), np.random.default_rng(seed)
-    game.seed(seed)
-    returns, lengths = np.zeros(episodes), np.zeros(episodes, int)
-    for episode in range(episodes):
-        game.reset()
-        terminated = False
-        while not terminated:
-            reward, terminated = game.act(int(rng.integers(game.num_actions())))
-            returns[episode] += reward
-            lengths[episode] += 1
-    return returns, lengths
-
-
 def _stack(states: Sequence[Any]) -> Any:
     """States of single games as one, every leaf `[N, ...]`."""
     columns = zip(*map(tf.nest.flatten, states), strict=True)

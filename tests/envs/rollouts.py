@@ -69,21 +69,6 @@ def stack(rows: Sequence[TimeStep]) -> TimeStep:
     return stacked
 
 
-def first_episodes(stream: TimeStep, quota: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns and lengths of the first `quota` episodes of each environment, `[B * quota]` each.
-
-    A quota for each environment, since the episodes that end first are the short ones.
-    """
-    returns, lengths = [], []
-    for reward, last in zip(stream.reward.T, stream.last.T, strict=True):
-        ends = np.flatnonzero(last)[:quota]
-        assert len(ends) == quota
-        for start, end in zip([0, *(ends[:-1] + 1)], ends, strict=True):
-            returns.append(reward[start + 1 : end + 1].sum())
-            lengths.append(end - start)
-    return np.array(returns), np.array(lengths)
-
-
 def assert_same(actual: Any, expected: Any, tolerance: float = 0.0) -> None:
     """Leaf by leaf: dtypes are equal, and values within `tolerance`."""
     tf.nest.assert_same_structure(actual, expected)

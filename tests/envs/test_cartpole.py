@@ -7,18 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+from classic_control import assert_uniform, starts_of
 from contract import GraphEnvironmentContract
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
-from rollouts import Variant, rollout
-from scipy import stats
+from rollouts import Variant
 
-from a2c_tf.envs.cartpole import (
-    ANGLE_LIMIT,
-    INITIAL_SPREAD,
-    POSITION_LIMIT,
-    CartPole,
-    CartPoleState,
-)
+from a2c_tf.envs.cartpole import ANGLE_LIMIT, POSITION_LIMIT, CartPole, CartPoleState
 
 STATES = 4000
 # gymnasium computes in float64: a step in float32 rounds some 15 times by 2^-24 of accelerations
@@ -36,7 +30,7 @@ class TestContract(GraphEnvironmentContract):
         return CartPole(num_envs, **settings)
 
     def is_first(self, observation: np.ndarray) -> bool:
-        return bool(np.all(np.abs(observation) <= INITIAL_SPREAD))
+        return bool(np.all(np.abs(observation) <= 0.05))
 
 
 class Outcome(NamedTuple):
@@ -113,12 +107,9 @@ def test_states_at_the_limits_are_on_both_sides_of_each() -> None:
 
 
 def test_an_episode_starts_uniformly_within_the_spread() -> None:
-    env = CartPole(500, max_episode_steps=1)
-    stream = rollout(env, np.zeros([2, 500], np.int32))
-    starts = stream.observation[[0, 2]].reshape(-1, 4)  # of reset and of autoreset
+    starts = starts_of(CartPole)
     for coordinate in starts.T:
-        uniform = stats.uniform(-INITIAL_SPREAD, 2 * INITIAL_SPREAD)
-        assert stats.kstest(coordinate, uniform.cdf).pvalue > 0.01
+        assert_uniform(coordinate, -0.05, 0.05)
     correlation = np.corrcoef(starts.T) - np.eye(4)
     assert np.abs(correlation).max() < 4 / np.sqrt(len(starts))
 

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from rollouts import assert_in_spec, rollout, seed_of, unrolled
 from scripted import Episode, scripted_vector
 
-from a2c_tf.envs.host import HostEnvironment, make_gymnasium
+from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.envs import registry
+from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.types import TimeStep
 
 TERMINATED, TRUNCATED, BOTH = (True, False), (False, True), (True, True)
@@ -24,8 +27,13 @@ FOREVER = Episode(99, *TRUNCATED)
 ENDLESS = [[FOREVER], [FOREVER]]
 
 
+def make_gymnasium(env_id: str, num_envs: int, **settings: Any) -> Environment:
+    config = EnvConfig(id=env_id, backend="gymnasium", num_envs=num_envs, **settings)
+    return registry.make(config)
+
+
 class TestVectorEntryPointContract(EnvironmentContract):
-    def make(self, num_envs: int, **settings: Any) -> HostEnvironment:
+    def make(self, num_envs: int, **settings: Any) -> Environment:
         return make_gymnasium("CartPole-v1", num_envs, **settings)
 
     def is_first(self, observation: np.ndarray) -> bool:
@@ -38,13 +46,23 @@ class TestSyncVectorContract(EnvironmentContract):
     # a random policy swings it up too rarely to wait for
     test_termination_at_the_limit_has_discount_0 = None
 
-    def make(self, num_envs: int, max_episode_steps: int = 15) -> HostEnvironment:
+    def make(self, num_envs: int, max_episode_steps: int = 15) -> Environment:
         return make_gymnasium("Acrobot-v1", num_envs, max_episode_steps=max_episode_steps)
 
     def is_first(self, observation: np.ndarray) -> bool:
         cos_1, sin_1, cos_2, sin_2, *velocities = observation
         coordinates = [np.arctan2(sin_1, cos_1), np.arctan2(sin_2, cos_2), *velocities]
         return bool(np.all(np.abs(coordinates) <= 0.1 + 1e-6))  # the angles were rounded
+
+
+class TestAsyncVectorContract(EnvironmentContract):
+    """CartPole by processes of its own and shared memory."""
+
+    def make(self, num_envs: int, **settings: Any) -> Environment:
+        return make_gymnasium("CartPole-v1", num_envs, vectorization="async", **settings)
+
+    def is_first(self, observation: np.ndarray) -> bool:
+        return bool(np.all(np.abs(observation) <= 0.05))
 
 
 def adapted(vector_env: SyncVectorEnv) -> HostEnvironment:
@@ -143,7 +161,7 @@ def test_no_declared_autoreset_mode_is_refused() -> None:
 
 
 def test_an_observation_that_no_network_takes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Tuple\(.*is not supported.*FlattenObservation"):
+    with pytest.raises(ConfigError, match=r"Tuple\(.*is not supported.*FlattenObservation"):
         make_gymnasium("Blackjack-v1", 2)
 
 

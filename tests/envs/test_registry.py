@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from rollouts import seed_of
 
-from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.config import AtariConfig, ConfigError, EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.cartpole import CartPole
@@ -92,10 +92,33 @@ def test_the_backend_may_be_gymnasium_all_the_same() -> None:
     assert (env.spec.id, env.spec.backend, env.spec.num_envs) == ("CartPole-v1", "gymnasium", 3)
 
 
-@pytest.mark.parametrize("backend", ["auto", "gymnasium"])
-def test_what_the_graph_lacks_is_gymnasiums(backend: str) -> None:
-    env = registry.make(EnvConfig(id="FrozenLake-v1", num_envs=2, backend=backend))
+@pytest.mark.parametrize(
+    ("env_id", "missing", "backend"),
+    [
+        ("ALE/Pong-v5", "", "ale"),
+        ("ALE/Pong-v5", "envpool", "ale"),
+        ("ALE/Pong-v5", "ale", "envpool"),
+        ("LunarLander-v3", "", "envpool"),
+        ("LunarLander-v3", "envpool", "gymnasium"),
+        ("CliffWalking-v2", "", "gymnasium"),
+        ("own:Env-v0", "", "gymnasium"),
+        ("CartPole-v1", "", "graph"),
+    ],
+)
+def test_the_fastest_backend_that_is_there(
+    env_id: str, missing: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "installed", lambda backend: backend != missing)
+    assert registry.fastest(env_id) == backend
+
+
+@pytest.mark.parametrize("vectorization", [None, "sync"])
+def test_gymnasium_may_be_asked_for(vectorization: str | None) -> None:
+    env = registry.make(
+        EnvConfig(id="FrozenLake-v1", num_envs=2, backend="gymnasium", vectorization=vectorization)
+    )
     assert isinstance(env, HostEnvironment)
+    assert env.spec.backend == "gymnasium"
 
 
 def test_settings_reach_the_environment() -> None:
@@ -103,10 +126,9 @@ def test_settings_reach_the_environment() -> None:
     env = registry.make(config)
     assert env.spec.max_episode_steps == 9
     assert env.sticky_action_probability == 0.25
-    assert (
-        registry.make(EnvConfig(id="FrozenLake-v1", max_episode_steps=9)).spec.max_episode_steps
-        == 9
-    )
+    for backend in ("gymnasium", "envpool"):
+        config = EnvConfig(id="FrozenLake-v1", backend=backend, max_episode_steps=9)
+        assert registry.make(config).spec.max_episode_steps == 9
     assert not registry.make(EnvConfig(id="MinAtar/Asterix-v1", difficulty_ramping=False)).ramping
 
 
@@ -127,13 +149,38 @@ def test_null_settings_are_the_environments_own() -> None:
         (EnvConfig(id="no_such_module:Own-v0"), "No module named 'no_such_module'"),
         (EnvConfig(id="MinAtar/Brekout-v1", backend="graph"), "did you mean MinAtar/Breakout-v1?"),
         (EnvConfig(id="FrozenLake-v1", backend="graph"), "set env.backend=gymnasium"),
-        (EnvConfig(id="Blackjack-v1"), "expected Box, Discrete, "),
+        (EnvConfig(id="Blackjack-v1", backend="gymnasium"), "expected Box, Discrete, "),
+        (EnvConfig(id="ALE/Pongg-v5"), "Did you mean: `Pong`"),
+        (EnvConfig(id="ALE/Pongg-v5", backend="envpool"), "did you mean Pong-v5?"),
+        (EnvConfig(id="NoSuchThing-v0", backend="envpool"), "not in envpool"),
     ],
 )
 def test_an_id_that_cannot_be_is_refused(config: EnvConfig, expected: str) -> None:
     message = refusal(config)
     assert message.startswith(f"env.id={config.id}: ")
     assert expected in message
+
+
+def test_ale_is_for_its_own_games() -> None:
+    message = refusal(EnvConfig(id="CartPole-v1", backend="ale"))
+    assert message == "env.backend=ale: CartPole-v1 is no Atari game; expected ALE/Pong-v5"
+
+
+def test_settings_of_atari_are_refused_elsewhere() -> None:
+    config = EnvConfig(id="CartPole-v1", atari=AtariConfig(frame_skip=1))
+    assert refusal(config) == "env.atari: CartPole-v1 is no Atari game; leave it out"
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (EnvConfig(id="CartPole-v1", vectorization="async"), "or set env.backend=gymnasium"),
+        (EnvConfig(id="CartPole-v1", num_threads=2), "or set env.backend=ale or envpool"),
+        (EnvConfig(id="ALE/Pong-v5", vectorization="sync"), "backend ale has no such setting"),
+    ],
+)
+def test_settings_of_another_backend_are_refused(config: EnvConfig, expected: str) -> None:
+    assert expected in refusal(config)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +209,26 @@ def test_ramping_is_refused_where_there_is_none(env_id: str, backend: str, rampi
     assert env_id in message
 
 
-def test_atari_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ale_py", None)  # as if it were not installed
-    assert "pip install 'a2c_tf[atari]'" in refusal(EnvConfig(id="ALE/Pong-v5"))
+@pytest.mark.parametrize(
+    ("config", "missing", "extra"),
+    [
+        (EnvConfig(id="ALE/Pong-v5"), ("ale", "envpool"), "atari"),
+        (EnvConfig(id="ALE/Pong-v5", backend="gymnasium"), ("ale",), "atari"),
+        (EnvConfig(id="ALE/Pong-v5", backend="envpool"), ("envpool",), "envpool"),
+        (EnvConfig(id="CartPole-v1", backend="envpool"), ("envpool",), "envpool"),
+    ],
+)
+def test_a_missing_package_says_what_to_install(
+    config: EnvConfig, missing: tuple[str, ...], extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "installed", lambda backend: backend not in missing)
+    assert f"pip install 'a2c_tf[{extra}]'" in refusal(config)
+
+
+def test_what_is_installed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert registry.installed("ale") and registry.installed("gymnasium")
+    monkeypatch.setitem(registry.EXTRAS, "ale", ("no_such_package", "atari"))
+    assert not registry.installed("ale")
 
 
 @pytest.fixture

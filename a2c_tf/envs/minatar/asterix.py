@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import at, bit, meet, shift, to_planes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
 
 FIRST_ROW, LAST_ROW = 1, 8
 START_ROW = START_COLUMN = 5
@@ -37,9 +37,10 @@ class AsterixState(NamedTuple):
     ramps: tf.Tensor  # how often all got faster
 
 
-class Asterix(GraphEnvironment[AsterixState]):
+class Asterix(MinAtarGame[AsterixState]):
     """Reward 1 for each gold; `v0` has MinAtar's six actions, `v1` all but fire."""
 
+    layers = palettes.ASTERIX
     step_noise_size = 3
 
     def __init__(

@@ -1,14 +1,29 @@
-"""What MinAtar's games share: a board of 10 by 10 cells and six actions."""
+"""What MinAtar's games share: a board of 10 by 10 cells, its picture, and six actions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gymnasium
+import numpy as np
 import tensorflow as tf
 
+from a2c_tf.envs.base import Game, GraphEnvironment, GraphState
+from a2c_tf.envs.drawing import boards
 from a2c_tf.types import EnvSpec
 
 SIZE = 10
 ACTIONS = ("noop", "left", "up", "right", "down", "fire")
+
+
+class MinAtarGame(GraphEnvironment[Game]):
+    """A game that is drawn as it is observed, each plane in a colour."""
+
+    frames_per_second = 12
+    layers: Sequence[boards.Layer]
+
+    def draw(self, state: GraphState) -> np.ndarray:
+        return boards.draw(self.observe(state.game)[0].numpy(), self.layers)
 
 
 def make_spec(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, cell, chosen, make_spec
+from a2c_tf.envs.drawing import palettes
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, cell, chosen, make_spec
 
 UP_LEFT, UP_RIGHT, DOWN_RIGHT, DOWN_LEFT = range(4)
 BRICK_ROWS = 3  # rows 1 to 3
@@ -33,9 +33,10 @@ class BreakoutState(NamedTuple):
     trail_x: tf.Tensor  # int32
 
 
-class Breakout(GraphEnvironment[BreakoutState]):
+class Breakout(MinAtarGame[BreakoutState]):
     """Reward 1 for each brick; `v0` has MinAtar's six actions, `v1` noop, left and right."""
 
+    layers = palettes.BREAKOUT
     reset_noise_size = 1
 
     def __init__(

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import FULL_ROW, is_row, meet, to_planes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
 
 FIRST_ROW, LAST_ROW = 1, 8  # of those with a car each
 SLOWEST = 5  # steps between its moves
@@ -34,9 +34,10 @@ class FreewayState(NamedTuple):
     time_left: tf.Tensor  # int32
 
 
-class Freeway(GraphEnvironment[FreewayState]):
+class Freeway(MinAtarGame[FreewayState]):
     """Reward 1 for each crossing; `v0` has MinAtar's six actions, `v1` noop, up and down."""
 
+    layers = palettes.FREEWAY
     reset_noise_size = SIZE // 2
     step_noise_size = SIZE // 2
 

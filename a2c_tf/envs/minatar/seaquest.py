@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar import seaquest_divers, seaquest_enemies
 from a2c_tf.envs.minatar.bitboard import (
     FULL_ROW,
@@ -23,7 +23,7 @@ from a2c_tf.envs.minatar.bitboard import (
     shift,
     to_planes,
 )
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
 from a2c_tf.envs.minatar.seaquest_divers import ON_BOARD, Divers
 from a2c_tf.envs.minatar.seaquest_enemies import Enemies, cells, with_timer
 
@@ -66,9 +66,10 @@ class SeaquestState(NamedTuple):
     ramps: tf.Tensor  # how often all got faster
 
 
-class Seaquest(GraphEnvironment[SeaquestState]):
+class Seaquest(MinAtarGame[SeaquestState]):
     """Reward 1 for each enemy, and up to 10 for six divers; both versions have all six actions."""
 
+    layers = palettes.SEAQUEST
     step_noise_size = 5
 
     def __init__(

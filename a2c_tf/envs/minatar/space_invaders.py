@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.base import GraphEnvironment
+from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, shift, to_planes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, chosen, make_spec
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
 
 GROUND = SIZE - 1
 START_COLUMN = 5
@@ -38,8 +38,10 @@ class SpaceInvadersState(NamedTuple):
     move_period: tf.Tensor  # the most steps between the aliens' moves
 
 
-class SpaceInvaders(GraphEnvironment[SpaceInvadersState]):
+class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
     """Reward 1 for each alien; `v0` has MinAtar's six actions, `v1` noop, left, right, fire."""
+
+    layers = palettes.SPACE_INVADERS
 
     def __init__(
         self,

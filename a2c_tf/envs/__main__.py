@@ -1,0 +1,40 @@
+"""`python -m a2c_tf.envs`: lists the environments and the backends that are installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from a2c_tf import command_line, startup
+from a2c_tf.command_line import CommandError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    parser = command_line.Parser(
+        prog="python -m a2c_tf.envs",
+        description="List the environments that run in the graph, and what there is on the host.",
+    )
+    parser.add_argument(
+        "filter",
+        nargs="?",
+        metavar="FILTER",
+        help="a part of an id, as pong: every environment of all installed backends that has it",
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        command_line.say(_text(arguments.filter), sys.stdout)
+    except CommandError as error:
+        return command_line.fail(error)
+    return command_line.DONE
+
+
+def _text(part: str | None) -> str:
+    startup.import_tensorflow()
+    from a2c_tf.envs import listing
+
+    return listing.overview() if part is None else listing.matching(part)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

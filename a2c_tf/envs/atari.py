@@ -1,0 +1,122 @@
+"""Atari games by ale-py: its native vector environment, or gymnasium's wrappers.
+
+Both give the same frames and rewards; what becomes of the emulator's frames is that of Mnih et
+al. (2015), and rewards and episode ends are the game's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, TimeLimit
+
+from a2c_tf.config import AtariConfig, EnvConfig
+from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.vectors import make_vector, registered
+
+PREFIX = "ALE/"
+MAX_FRAMES = 108_000
+"""half an hour of play, after which a game is truncated."""
+STICKY_PROBABILITY = 0.25
+FIRE = 1
+"""its number among a game's actions, where it is one of them."""
+
+
+class PressFire(gymnasium.Wrapper):
+    """Presses FIRE for one frame at a game's start, without which some games wait."""
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        self.env.reset(**options)
+        observation, _, _, _, info = self.env.step(FIRE)
+        return observation, info
+
+
+def sticky_probability(config: EnvConfig) -> float:
+    """As the config says, else as gymnasium registers these ids (Machado et al., 2018)."""
+    given = config.sticky_action_probability
+    return STICKY_PROBABILITY if given is None else given
+
+
+def max_steps(config: EnvConfig) -> int:
+    """Of an episode, those of its start not counted."""
+    return config.max_episode_steps or MAX_FRAMES // config.atari.frame_skip
+
+
+def make_ale(config: EnvConfig) -> HostEnvironment:
+    """ale-py's own vector environment, which steps the emulators on threads."""
+    from ale_py.vector_env import AtariVectorEnv
+
+    atari, game = config.atari, registered(f"ale_py:{config.id}").kwargs["game"]
+    vector_env = AtariVectorEnv(
+        game,
+        config.num_envs,
+        num_threads=config.num_threads,
+        max_num_frames_per_episode=max_steps(config) * atari.frame_skip,
+        repeat_action_probability=sticky_probability(config),
+        full_action_space=atari.full_action_space,
+        autoreset_mode=AutoresetMode.NEXT_STEP,
+        img_height=atari.screen_size,
+        img_width=atari.screen_size,
+        stack_num=atari.frame_stack,
+        frameskip=atari.frame_skip,
+        maxpool=atari.frame_skip > 1,
+        noop_max=atari.noop_max + 1,  # exclusive there
+        use_fire_reset=atari.fire_reset,
+        # of the whole game: the learner may clip rewards, and the adapter sees to lost lives
+        reward_clipping=False,
+        episodic_life=False,
+        life_loss_info=False,
+    )
+    return adapt(vector_env, config, "ale")
+
+
+def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
+    """gymnasium's environment of one emulator, in wrappers that do the same to its frames."""
+    vector_env = make_vector(
+        f"ale_py:{config.id}",
+        config.num_envs,
+        config.vectorization or "sync",
+        functools.partial(_wrap, config.atari, max_steps(config)),
+        frameskip=1,
+        repeat_action_probability=sticky_probability(config),
+        max_num_frames_per_episode=0,  # it would count those of the start
+        full_action_space=config.atari.full_action_space,
+        **settings,
+    )
+    return adapt(vector_env, config, "gymnasium")
+
+
+def adapt(vector_env: VectorEnv, config: EnvConfig, backend: str) -> HostEnvironment:
+    """The vector environment behind our contract."""
+    return HostEnvironment(
+        vector_env,
+        config.id,
+        backend,
+        action_meanings=_action_meanings(config),
+        max_episode_steps=max_steps(config),
+        may_mask=False,
+        terminal_on_life_loss=config.atari.terminal_on_life_loss,
+    )
+
+
+def _wrap(atari: AtariConfig, limit: int, env: gymnasium.Env) -> gymnasium.Env:
+    if atari.fire_reset and env.get_wrapper_attr("get_action_meanings")()[FIRE] == "FIRE":
+        env = PressFire(env)
+    env = AtariPreprocessing(env, atari.noop_max, atari.frame_skip, atari.screen_size)
+    env = TimeLimit(env, limit)
+    return FrameStackObservation(env, atari.frame_stack, padding_type="zero")
+
+
+def _action_meanings(config: EnvConfig) -> tuple[str, ...]:
+    """The names of the game's actions, which only an emulator of ale-py tells."""
+    if importlib.util.find_spec("ale_py") is None:
+        return ()
+    full = config.atari.full_action_space
+    env = gymnasium.make(f"ale_py:{config.id}", full_action_space=full)
+    meanings = tuple(name.lower() for name in env.get_wrapper_attr("get_action_meanings")())
+    env.close()
+    return meanings

@@ -1,0 +1,67 @@
+"""Frames: RGB pictures `[H, W, 3]` uint8, and how others' pictures become such."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+from a2c_tf.command_line import BAD_CONFIG, CommandError
+
+LONGER_SIDE = 400
+"""pixels of a frame."""
+Color = tuple[int, int, int]
+
+
+class DrawingError(CommandError):
+    """An environment of which no picture can be made."""
+
+    exit_code = BAD_CONFIG
+
+
+def from_rendering(picture: object) -> np.ndarray:
+    """A frame of what an environment's `render()` gave; floats are intensities from 0 to 1.
+
+    Raises:
+      DrawingError: where that is no RGB picture.
+    """
+    pixels = np.asarray(picture)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype == object:
+        raise DrawingError(
+            f"render() gave {pixels.dtype} of shape {list(pixels.shape)}; "
+            "expected an RGB picture [height, width, 3]"
+        )
+    if np.issubdtype(pixels.dtype, np.floating):
+        pixels = np.round(255 * np.clip(pixels, 0, 1))
+    return enlarged(pixels.astype(np.uint8))
+
+
+def is_picture(space: gymnasium.Space) -> bool:
+    """Whether observations are pictures: grey `[H, W]`, with channels, or a stack of such."""
+    return (
+        isinstance(space, gymnasium.spaces.Box)
+        and space.dtype == np.uint8
+        and 2 <= len(space.shape) <= 4
+        and min(sorted(space.shape)[-2:]) > 4
+    )
+
+
+def newest(observation: np.ndarray) -> np.ndarray:
+    """A frame of an observation, the last one where it is a stack.
+
+    Args:
+      observation: `[H, W]`, `[H, W, C]`, `[C, H, W]` or a stack `[S, ...]` of the last two; three
+        channels are RGB, of any other number the last one is a grey picture.
+    """
+    picture = observation[-1] if observation.ndim == 4 else observation
+    if picture.ndim == 2:
+        picture = picture[..., np.newaxis]
+    if picture.shape[0] < picture.shape[2]:
+        picture = np.moveaxis(picture, 0, -1)
+    channels = picture if picture.shape[2] == 3 else np.repeat(picture[..., -1:], 3, axis=2)
+    return enlarged(channels)
+
+
+def enlarged(frame: np.ndarray) -> np.ndarray:
+    """Each pixel as a square, as large as LONGER_SIDE allows."""
+    factor = max(1, LONGER_SIDE // max(frame.shape[:2]))
+    return frame.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,0 +1,152 @@
+"""EnvPool's environments, stepped by threads of C++, as a vector environment of gymnasium."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from a2c_tf.config import EnvConfig
+from a2c_tf.envs.atari import PREFIX, adapt, max_steps, sticky_probability
+from a2c_tf.envs.host import HostEnvironment
+
+
+def has(env_id: str) -> bool:
+    """Whether EnvPool has the environment."""
+    return _name(env_id) in ids()
+
+
+def ids() -> list[str]:
+    """All environments of EnvPool by its own ids, which have no `ALE/`."""
+    names: list[str] = importlib.import_module("envpool").list_all_envs()
+    return names
+
+
+def make_envpool(config: EnvConfig) -> HostEnvironment:
+    """The environment that `config` names; its id may be that of an `ALE/` game."""
+    settings = {"num_threads": config.num_threads}
+    if config.id.startswith(PREFIX):
+        vector_env = EnvPoolVectorEnv(
+            config, {**settings, **_atari(config)}, config.atari.frame_stack
+        )
+        return adapt(vector_env, config, "envpool")
+    if config.max_episode_steps is not None:
+        settings["max_episode_steps"] = config.max_episode_steps
+    vector_env = EnvPoolVectorEnv(config, settings)
+    return HostEnvironment(
+        vector_env,
+        config.id,
+        "envpool",
+        max_episode_steps=vector_env.max_episode_steps,
+        may_mask=False,
+    )
+
+
+class EnvPoolVectorEnv(VectorEnv):
+    """A pool of environments, made anew by each reset, since a pool has one seed for good.
+
+    Args:
+      config: id and number of environments.
+      settings: what `envpool.make` takes beside.
+      frame_stack: frames to stack here, zeros before the first, where EnvPool would repeat it;
+        0: none.
+    """
+
+    def __init__(self, config: EnvConfig, settings: dict[str, Any], frame_stack: int = 0) -> None:
+        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+        self.num_envs = config.num_envs
+        self._name, self._settings = _name(config.id), settings
+        self._pool = self._make(0)
+        self.single_action_space = self._pool.action_space
+        self.single_observation_space = self._pool.observation_space
+        self._stack = None
+        if frame_stack:
+            shape = (frame_stack, *self._pool.observation_space.shape[1:])
+            self._stack = np.zeros((self.num_envs, *shape), np.uint8)
+            self.single_observation_space = Box(0, 255, shape, np.uint8)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._last = np.zeros(self.num_envs, bool)
+
+    @property
+    def max_episode_steps(self) -> int:
+        """After which EnvPool truncates an episode."""
+        return int(self._pool.spec.config.max_episode_steps)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Starts all episodes; the seed is that of the whole pool."""
+        self._pool = self._make(seed if isinstance(seed, int) else 0)
+        observation, info = self._pool.reset()
+        self._last[:] = True
+        stacked = self._stacked(observation)
+        self._last[:] = False
+        return stacked, info
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Steps all; the pool resets those that ended a step before."""
+        observation, reward, terminated, truncated, info = self._pool.step(actions)
+        stacked = self._stacked(observation)
+        self._last = terminated | truncated
+        return stacked, reward, terminated, truncated, info
+
+    def _make(self, seed: int) -> Any:
+        envpool = importlib.import_module("envpool")
+        pool = envpool.make(
+            self._name,
+            env_type="gymnasium",
+            num_envs=self.num_envs,
+            seed=seed % 2**31,
+            **self._settings,
+        )
+        with warnings.catch_warnings():  # of float64 bounds; each pool makes its spaces once
+            warnings.simplefilter("ignore")
+            _ = pool.observation_space, pool.action_space
+        return pool
+
+    def _stacked(self, frames: np.ndarray) -> np.ndarray:
+        """The newest frame last; `[B, 1, ...]` gives `[B, stack, ...]`."""
+        if self._stack is None:
+            return frames
+        self._stack[:, :-1] = np.where(_rows(self._last, frames), 0, self._stack[:, 1:])
+        self._stack[:, -1:] = frames
+        return self._stack
+
+
+def _rows(flags: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """`[B]` as `[B, 1, ...]`."""
+    return flags.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _atari(config: EnvConfig) -> dict[str, Any]:
+    """EnvPool's names for the settings; its own defaults are others."""
+    atari = config.atari
+    if atari.noop_max == 0:
+        raise ValueError("env.atari.noop_max=0: envpool plays at least one; use backend ale")
+    return {
+        "max_episode_steps": max_steps(config),
+        "stack_num": 1,
+        "frame_skip": atari.frame_skip,
+        "noop_max": atari.noop_max,
+        "episodic_life": False,
+        "reward_clip": False,
+        "use_fire_reset": atari.fire_reset,
+        "img_height": atari.screen_size,
+        "img_width": atari.screen_size,
+        "full_action_space": atari.full_action_space,
+        "repeat_action_probability": sticky_probability(config),
+        "use_inter_area_resize": True,
+        "gray_scale": True,
+    }
+
+
+def _name(env_id: str) -> str:
+    return env_id.removeprefix(PREFIX)

@@ -1,0 +1,169 @@
+"""Which environments there are, by which backends, as text."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import gymnasium
+
+from a2c_tf.config import ConfigError
+from a2c_tf.envs.atari import PREFIX
+from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed
+from a2c_tf.types import EnvSpec
+
+HEADER = ("id", "observation", "actions", "steps", "backends")
+UNKNOWN = "-"
+EXPLANATION = f"{UNKNOWN}  is not known before the environment is made"
+SUGGESTIONS, LIKENESS = 3, 0.7
+
+Ids = Mapping[str, set[str]]
+"""what each backend has, in the order in which `env.backend=auto` asks them."""
+
+
+class Listed(NamedTuple):
+    """An environment that a config can name."""
+
+    id: str
+    backends: tuple[str, ...]
+    """that are installed and have it; the first is what `env.backend=auto` takes."""
+    spec: EnvSpec | None
+    """None outside of the graph, where only making it would tell."""
+    max_episode_steps: int | None
+    """None: there is no limit, or outside of the graph none that is known."""
+
+
+def overview() -> str:
+    """The graph-native environments, and the backends on the host."""
+    ids = available()
+    return "\n".join(
+        [
+            table(_listed(env_id, ids) for env_id in GRAPH_NATIVE),
+            "",
+            "env.backend=auto takes the first of the backends. On the host:",
+            *_host_backends(ids),
+        ]
+    )
+
+
+def matching(part: str) -> str:
+    """The environments of all backends whose ids contain `part`, in upper or lower case.
+
+    Raises:
+      ConfigError: where there is none.
+    """
+    ids = available()
+    others = sorted(set().union(*ids.values()) - GRAPH_NATIVE.keys())
+    known = [*GRAPH_NATIVE, *others]
+    found = [env_id for env_id in known if part.lower() in env_id.lower()]
+    if not found:
+        near = ", ".join(nearest(part, known))
+        hint = f"did you mean {near}?" if near else f"Atari games have {PREFIX}, MinAtar's MinAtar/"
+        raise ConfigError(f"filter {part}: no installed backend has an id with that in it; {hint}")
+    text = table(_listed(env_id, ids) for env_id in found)
+    return text if set(found) <= GRAPH_NATIVE.keys() else f"{text}\n\n{EXPLANATION}"
+
+
+def available() -> Ids:
+    """The ids by backend, with nothing for a backend that is not installed."""
+    ale = _ale_ids()
+    return {
+        "graph": set(GRAPH_NATIVE),
+        "ale": ale,
+        "envpool": _envpool_ids(),
+        "gymnasium": ale | _gymnasium_ids(),
+    }
+
+
+def nearest(part: str, ids: Iterable[str]) -> list[str]:
+    """Ids whose bare names, without namespace and version, are most like that of `part`."""
+    by_name: dict[str, list[str]] = {}
+    for env_id in ids:
+        by_name.setdefault(_bare(env_id), []).append(env_id)
+    names = difflib.get_close_matches(_bare(part), by_name, SUGGESTIONS, LIKENESS)
+    return [env_id for name in names for env_id in by_name[name]][:SUGGESTIONS]
+
+
+def table(rows: Iterable[Listed]) -> str:
+    """A line for each environment, in columns as wide as they need."""
+    lines = [HEADER, *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _listed(env_id: str, ids: Ids) -> Listed:
+    backends = tuple(backend for backend in ids if env_id in ids[backend])
+    if env_id in GRAPH_NATIVE:
+        spec = GRAPH_NATIVE[env_id](1).spec
+        return Listed(env_id, backends, spec, spec.max_episode_steps)
+    registered = gymnasium.registry.get(env_id)
+    return Listed(env_id, backends, None, registered.max_episode_steps if registered else None)
+
+
+def _cells(row: Listed) -> tuple[str, ...]:
+    limit, backends = row.max_episode_steps, ", ".join(row.backends)
+    if row.spec is None:
+        return row.id, UNKNOWN, UNKNOWN, str(limit or UNKNOWN), backends
+    observation = row.spec.observation_space
+    space = f"{observation.dtype} {observation.shape}"
+    return row.id, space, _actions(row.spec.action_space), str(limit or "no limit"), backends
+
+
+def _actions(space: gymnasium.Space) -> str:
+    """`3` of that many actions, else the shape of the box."""
+    return str(space.n) if isinstance(space, gymnasium.spaces.Discrete) else f"box {space.shape}"
+
+
+def _host_backends(ids: Ids) -> list[str]:
+    counts = {backend: len(ids[backend]) for backend in ids}
+    has = {
+        "gymnasium": f"{counts['gymnasium'] - counts['ale']} ids, and my_module:MyEnv-v0",
+        "ale": f"{counts['ale']} games, {PREFIX}<Game>-v5",
+        "envpool": f"{counts['envpool']} ids, Atari's as {PREFIX}<Game>-v5",
+    }
+    return [f"{backend:9}  {_state(backend, has[backend])}" for backend in has]
+
+
+def _state(backend: str, has: str) -> str:
+    package, extra = EXTRAS.get(backend, (backend, ""))
+    if not installed(backend):
+        return f"not installed; pip install 'a2c_tf[{extra}]'"
+    return f"{importlib.metadata.version(package):7}  {has}"
+
+
+def _ale_ids() -> set[str]:
+    if not installed("ale"):
+        return set()
+    gymnasium.register_envs(importlib.import_module("ale_py"))
+    return {env_id for env_id in gymnasium.registry if env_id.startswith(PREFIX)}
+
+
+def _gymnasium_ids() -> set[str]:
+    """Those that it has by itself: of Atari's older ids nothing is known before ale-py is."""
+    return {
+        env_id
+        for env_id, spec in gymnasium.registry.items()
+        if not str(spec.entry_point).startswith("ale_py")
+    }
+
+
+def _envpool_ids() -> set[str]:
+    """In gymnasium's names; EnvPool's of Atari games are without `ALE/`."""
+    if not installed("envpool"):
+        return set()
+    specs = importlib.import_module("envpool.registration").registry.specs
+    return {
+        PREFIX + name if module == "envpool.atari" else name for name, (module, *_) in specs.items()
+    }
+
+
+def _bare(env_id: str) -> str:
+    return re.sub(r"^.*/|-v\d+$", "", env_id).lower()

@@ -1,0 +1,73 @@
+"""gymnasium's environments as vectors: in this process, in one each, or by their own version."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import signal
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+
+from a2c_tf.envs.guard import Guard
+
+Wrap = Callable[[gymnasium.Env], gymnasium.Env]
+
+
+def make_vector(
+    env_id: str,
+    num_envs: int,
+    vectorization: str | None = None,
+    wrap: Wrap | None = None,
+    **settings: Any,
+) -> VectorEnv:
+    """`num_envs` environments of that id.
+
+    Args:
+      env_id: gymnasium's, or `my_module:MyEnv-v0`.
+      num_envs: B.
+      vectorization: `sync`, `async`, or None: the environment's own vector version if it has one.
+      wrap: puts wrappers around each; picklable.
+      settings: what `gymnasium.make` takes beside.
+    """
+    spec = registered(env_id)
+    if vectorization is None and wrap is None and spec.vector_entry_point is not None:
+        mode = gymnasium.VectorizeMode.VECTOR_ENTRY_POINT
+        return gymnasium.make_vec(env_id, num_envs, vectorization_mode=mode, **settings)
+    one = functools.partial(_make_one, env_id, wrap, settings)
+    if vectorization == "async":
+        makers = [functools.partial(_make_in_worker, one, i) for i in range(num_envs)]
+        # a process that has TensorFlow cannot be forked
+        return QuietAsyncVectorEnv(makers, context="forkserver")
+    return SyncVectorEnv([functools.partial(one, i) for i in range(num_envs)])
+
+
+def registered(env_id: str) -> gymnasium.envs.registration.EnvSpec:
+    """What gymnasium knows of the id, whose module it imports first if it names one."""
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return gymnasium.spec(name)
+
+
+def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: int) -> Guard:
+    env = gymnasium.make(env_id, **settings)
+    return Guard(wrap(env) if wrap else env, index)
+
+
+def _make_in_worker(one: Callable[[int], Guard], index: int) -> Guard:
+    """Ctrl-C reaches all processes, and this one must live until the run is saved."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return one(index)
+
+
+class QuietAsyncVectorEnv(AsyncVectorEnv):
+    """Raises what a worker raised, without printing its traceback too."""
+
+    def _raise_if_errors(self, successes: Iterable[bool]) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            super()._raise_if_errors(successes)

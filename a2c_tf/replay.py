@@ -1,0 +1,115 @@
+"""The network's pass while acting, used again for the gradient in place of a second one.
+
+Exact for A2C, which updates once an unroll under the weights that acted. What convolutions and
+dense layers gave is kept; going back, each layer's gradient follows from its input, its output and
+its kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Outputs = dict[str, tf.Tensor]
+Operation = Callable[..., tf.Tensor]
+
+SLOPES: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    keras.activations.linear: lambda y, dy: dy,
+    keras.activations.relu: lambda y, dy: tf.raw_ops.ReluGrad(gradients=dy, features=y),
+    keras.activations.tanh: lambda y, dy: tf.raw_ops.TanhGrad(y=y, dy=dy),
+}
+"""(output, gradient by it) -> gradient by what the activation was given, where y tells it."""
+
+
+def is_possible(model: keras.Model) -> bool:
+    """Whether every layer with weights is one whose gradient follows from what is kept."""
+    return all(_is_known(layer) for layer in model.layers if layer.trainable_weights)
+
+
+def act(model: keras.Model, observation: Any) -> tuple[Outputs, list[tf.Tensor]]:
+    """What the network says of `[B, *obs]`, and what is to be kept, each leading with `[B]`."""
+    kept: list[tf.Tensor] = []
+
+    def keeping(operation: Operation) -> Operation:
+        def call(x: tf.Tensor) -> tf.Tensor:
+            kept.append(operation(x))
+            return kept[-1]
+
+        return call if _is_kept(operation) else operation
+
+    return _run(model, observation, keeping), kept
+
+
+def learn(model: keras.Model, observation: Any, kept: Sequence[tf.Tensor]) -> Outputs:
+    """The same numbers from what was kept, `[N, ...]`, and the gradient of the pass they are of."""
+    remaining = iter(kept)
+
+    def again(operation: Operation) -> Operation:
+        return _Again(operation, next(remaining)) if _is_kept(operation) else operation
+
+    return _run(model, observation, again)
+
+
+class _Again:
+    """A layer whose output is known."""
+
+    def __init__(self, layer: keras.layers.Layer, y: tf.Tensor) -> None:
+        self._layer, self._y = layer, y
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        layer = self._layer
+        backward = (
+            _through_convolution if isinstance(layer, keras.layers.Conv2D) else _through_dense
+        )
+
+        @tf.custom_gradient
+        def known(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
+            def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+                dz = SLOPES[layer.activation](self._y, dy)
+                dx, d_kernel = backward(layer, x, kernel, dz)
+                return dx, d_kernel, tf.reduce_sum(dz, axis=list(range(dz.shape.rank - 1)))
+
+            return tf.identity(self._y), gradient
+
+        return known(x, tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
+
+
+def _through_dense(
+    layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
+    return tf.matmul(dz, kernel, transpose_b=True), tf.matmul(rows, slopes, transpose_a=True)
+
+
+def _through_convolution(
+    layer: keras.layers.Conv2D, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
+    dx = tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=dz, **settings
+    )
+    d_kernel = tf.raw_ops.Conv2DBackpropFilter(
+        input=x, filter_sizes=kernel.shape, out_backprop=dz, **settings
+    )
+    return dx, d_kernel
+
+
+def _is_known(layer: keras.layers.Layer) -> bool:
+    if not _is_kept(layer) or layer.activation not in SLOPES or not layer.use_bias:
+        return False
+    if isinstance(layer, keras.layers.Dense):
+        return True
+    plain = (layer.groups, layer.dilation_rate, layer.data_format) == (1, (1, 1), "channels_last")
+    return plain and layer.padding in ("valid", "same")
+
+
+def _is_kept(operation: Any) -> bool:
+    return type(operation) in (keras.layers.Conv2D, keras.layers.Dense)
+
+
+def _run(model: keras.Model, observation: Any, replace: Callable[[Operation], Operation]) -> Any:
+    """The functional model with some of its operations replaced."""
+    return model._run_through_graph(observation, operation_fn=replace)

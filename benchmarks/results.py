@@ -1,0 +1,103 @@
+"""Figures of a run, and the roofline that follows from them."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, NamedTuple
+
+from benchmarks.processes import OURS
+from benchmarks.works import ACTING, ALE, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
+
+Rates = dict[str, list[float]]
+"""kind -> a rate for every round."""
+
+
+class Spread(NamedTuple):
+    median: float
+    low: float
+    high: float
+
+
+def spread(rates: list[float]) -> Spread:
+    return Spread(statistics.median(rates), min(rates), max(rates))
+
+
+class Limits(NamedTuple):
+    """Of the machine."""
+
+    rates: Rates
+
+    def median(self, kind: str) -> float:
+        return spread(self.rates[kind]).median
+
+
+class WorkResult:
+    """One work in all libraries."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.by_library: dict[str, Rates] = {}
+        self.about: dict[str, dict[str, Any]] = {}
+        """versions, threads, operations of each library's worker."""
+        self.notes: dict[str, str] = {}
+        """why a library has no figures."""
+
+    def rates(self, library: str, kind: str) -> list[float]:
+        kinds = self.by_library.setdefault(library, {kind: [] for kind in KINDS})
+        return kinds[kind]
+
+    def spread(self, library: str, kind: str) -> Spread | None:
+        rates = self.by_library.get(library, {}).get(kind)
+        return spread(rates) if rates else None
+
+    def roofline(self, kind: str, limits: Limits, peak: str = FLOAT32) -> float | None:
+        """Steps a second if one step took the time of its environment, measured alone, and of
+
+        operations of the network / operations a second of a matrix product
+        """
+        alone = self.spread(OURS.name, STEPPING)
+        if kind == STEPPING or alone is None:
+            return None
+        env_rate = limits.median(ALE) if self._is_atari and ALE in limits.rates else alone.median
+        counted = self.about[OURS.name]["operations"]
+        operations = counted["acting" if kind == ACTING else "training"]
+        return 1 / (1 / env_rate + operations / limits.median(peak))
+
+    @property
+    def _is_atari(self) -> bool:
+        return self.work.env_id.startswith("ALE/")
+
+
+class Results(NamedTuple):
+    machine: dict[str, str | int]
+    rounds: int
+    notes: list[str]
+    limits: Limits
+    works: list[WorkResult]
+
+    def libraries(self) -> list[str]:
+        """Those with figures, ours first."""
+        return list(dict.fromkeys(name for result in self.works for name in result.by_library))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "rounds": self.rounds,
+            "notes": self.notes,
+            "unit": "environment steps a second; frames a second are frames_per_step times that",
+            "limits": self.limits.rates,
+            "works": [self._work(result) for result in self.works],
+        }
+
+    def _work(self, result: WorkResult) -> dict[str, Any]:
+        roofline = {
+            kind: {peak: result.roofline(kind, self.limits, peak) for peak in (FLOAT32, BFLOAT16)}
+            for kind in KINDS[1:]
+        }
+        return {
+            **result.work._asdict(),
+            "rates": result.by_library,
+            "roofline": roofline,
+            "about": result.about,
+            "notes": result.notes,
+        }

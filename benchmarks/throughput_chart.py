@@ -1,0 +1,62 @@
+"""The figures of `benchmarks.throughput` as bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.results import Results, Spread
+from benchmarks.works import KINDS, STEPPING
+
+COLORS = ("#d95f02", "#7570b3", "#1b9e77")
+NOTHING = Spread(np.nan, np.nan, np.nan)
+TITLES = dict(zip(KINDS, ("stepping alone", "stepping and acting", "training"), strict=True))
+
+
+def draw(results: Results, path: Path) -> None:
+    """A row for each kind, a group of bars for each work, whiskers for the range of the rounds."""
+    count = len(results.works)
+    figure, rows = plt.subplots(
+        len(KINDS), sharex=True, figsize=(2.5 + 1.3 * count, 9), layout="constrained"
+    )
+    for axes, kind in zip(rows, KINDS, strict=True):
+        _draw_kind(axes, results, kind)
+    rows[-1].set_xticks(range(count), [_label(i, results) for i in range(count)])
+    figure.legend(*rows[-1].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    machine = results.machine
+    rows[0].set_title(f"{machine['processor']}, {machine['cores']} cores", loc="right", fontsize=10)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _draw_kind(axes: Axes, results: Results, kind: str) -> None:
+    libraries, x = results.libraries(), np.arange(len(results.works))
+    width = 0.8 / len(libraries)
+    for i, (name, color) in enumerate(zip(libraries, COLORS, strict=False)):
+        spreads = [result.spread(name, kind) or NOTHING for result in results.works]
+        median, low, high = np.array(spreads).T
+        places = x - 0.4 + width * (i + 0.5)
+        axes.bar(places, median, width * 0.92, color=color, label=name)
+        axes.vlines(places, low, high, color="black", linewidth=1)
+    if kind != STEPPING:
+        ceilings = [result.roofline(kind, results.limits) or np.nan for result in results.works]
+        axes.hlines(ceilings, x - 0.42, x + 0.42, color="black", linestyle="--", label="roofline")
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=axes.dataLim.minposy / 3)
+    axes.set_ylabel("steps/s")
+    axes.set_title(TITLES[kind], loc="left", fontsize=10)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def _label(i: int, results: Results) -> str:
+    work = results.works[i].work
+    frames = f"\n{work.frames_per_step} frames a step" if work.frames_per_step > 1 else ""
+    return f"{work.name}\nB={work.num_envs}{frames}"

@@ -1,0 +1,91 @@
+"""The figures of `benchmarks.throughput` as text: Markdown, to be read on a terminal as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.processes import OURS
+from benchmarks.results import Results, WorkResult, spread
+from benchmarks.works import ALE, KINDS
+
+
+def text(results: Results) -> str:
+    parts = [_machine(results), _limits(results), _steps(results), *_notes(results)]
+    return "\n\n".join(parts)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """Aligned; the first `left` columns to the left."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join(line(cells) for cells in (header, rule, *rows))
+
+
+def number(rates: Sequence[float], scale: float = 1.0, digits: int = 0) -> str:
+    """Median and range."""
+    median, low, high = (f"{x / scale:,.{digits}f}" for x in spread(list(rates)))
+    return f"{median} ({low} to {high})"
+
+
+def _machine(results: Results) -> str:
+    abouts = {name: about for result in results.works for name, about in result.about.items()}
+    lines = [", ".join(f"{name} {value}" for name, value in results.machine.items())]
+    for name, about in abouts.items():
+        versions = ", ".join(f"{package} {v}" for package, v in about["versions"].items())
+        lines.append(f"{name}: {versions}; threads: {about['threads']}")
+    return "\n".join(lines)
+
+
+def _limits(results: Results) -> str:
+    rows = [
+        (kind, *((number(rates), "steps/s") if kind == ALE else (number(rates, 1e9), "GFLOP/s")))
+        for kind, rates in results.limits.rates.items()
+    ]
+    return table(("limit of the machine", "median (range)", "unit"), rows, 1)
+
+
+def _steps(results: Results) -> str:
+    libraries = results.libraries()
+    header = ("work", "frames/step", "what", *libraries, "roofline", "ours of it")
+    rows = [
+        (
+            result.work.full_name(),
+            str(result.work.frames_per_step),
+            kind,
+            *(_cell(result, name, kind) for name in libraries),
+            *_roofline(result, kind, results),
+        )
+        for result in results.works
+        for kind in KINDS
+    ]
+    title = f"Environment steps a second, median and range of {results.rounds} rounds:"
+    return f"{title}\n\n{table(header, rows, 3)}"
+
+
+def _cell(result: WorkResult, library: str, kind: str) -> str:
+    rates = result.by_library.get(library, {}).get(kind)
+    return number(rates) if rates else "-"
+
+
+def _roofline(result: WorkResult, kind: str, results: Results) -> tuple[str, str]:
+    ceiling, ours = result.roofline(kind, results.limits), result.spread(OURS.name, kind)
+    if ceiling is None or ours is None:
+        return "-", "-"
+    return f"{ceiling:,.0f}", f"{ours.median / ceiling:.0%}"
+
+
+def _notes(results: Results) -> list[str]:
+    notes = [
+        f"{result.work.full_name()}: no {name}: {reason}"
+        for result in results.works
+        for name, reason in result.notes.items()
+    ]
+    return ["\n".join([*results.notes, *notes])] if results.notes or notes else []

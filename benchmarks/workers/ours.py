@@ -1,0 +1,130 @@
+"""Measures this package; started by `benchmarks.throughput` and `benchmarks.scaling`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+from a2c_tf import startup
+
+startup.import_tensorflow()
+
+import keras
+import tensorflow as tf
+
+from a2c_tf import builders, train_step
+from a2c_tf.command_line import CommandError
+from a2c_tf.config import Config, parse
+from a2c_tf.envs import registry
+from a2c_tf.envs.base import Environment
+from a2c_tf.forward import StepOutput
+from a2c_tf.networks import has_convolutions
+from a2c_tf.types import UnrollState
+from a2c_tf.unroll import Advance, Policy, make_advance
+from benchmarks import operations
+from benchmarks.workers import protocol
+from benchmarks.works import ACTING, STEPPING, TRAINING, Work
+
+
+def build(work: Work) -> protocol.Built:
+    tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
+    config = make_config(work)
+    env = registry.make(config.env)
+    agent = builders.make_agent(env.spec, config)
+    makers = {
+        STEPPING: lambda: _stepping(env, agent),
+        ACTING: lambda: _acting(env, agent, config),
+        TRAINING: lambda: _training(env, agent, config),
+    }
+    counted = operations.count(agent.model, work.unroll_length)
+    return protocol.Built(makers, {**_about(), "operations": counted._asdict()})
+
+
+def make_config(work: Work) -> Config:
+    """Our settings for the work."""
+    return parse(
+        {
+            "env": {"id": work.env_id, "backend": work.backend, "num_envs": work.num_envs},
+            "network": {
+                "torso": work.torso,
+                "hidden": list(work.hidden),
+                "activation": work.activation,
+            },
+            "a2c": {"unroll_length": work.unroll_length},
+            "run": {"total_steps": 10**12, "compile": work.compile},
+        }
+    )
+
+
+def _training(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
+    """Training as the package does it."""
+    learner, step = builders.make_training(env, agent, config)
+    state = agent.start(env, builders.make_seeds(0))
+
+    def run(updates: int) -> int:
+        nonlocal state
+        before = int(learner.env_steps)
+        state, _ = step(state, tf.constant(updates))
+        return int(learner.env_steps) - before
+
+    return run
+
+
+def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
+    """Network, sampled actions and environment; nothing is kept and nothing learned."""
+    graph_native = env.spec.backend == "graph"
+    convolutional = has_convolutions(agent.model)
+    mode = train_step.choose_mode(config.run.compile, graph_native, convolutional)
+    advance = mode.accelerate_advance(make_advance(env, agent.distribution))
+    return _looped(env, agent, advance, agent.policy, mode.whole_xla)
+
+
+def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
+    """The environment alone, with random actions."""
+    distribution = agent.distribution
+    size = distribution.head_size + distribution.free_size
+    uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
+    advance = make_advance(env, distribution)
+    return _looped(env, agent, advance, lambda *_: uniform, env.spec.backend == "graph")
+
+
+def _looped(
+    env: Environment, agent: builders.Agent, advance: Advance, policy: Policy, whole_xla: bool
+) -> protocol.Run:
+    """Steps in one compiled call, autoresets not counted."""
+
+    def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
+        output = policy(state.time_step.observation, state.core_state)
+        state, step = advance(state, output)
+        return i + 1, rows + tf.reduce_sum(tf.cast(step.mask, tf.int64)), state
+
+    def many(state: UnrollState, steps: tf.Tensor) -> tuple[tf.Tensor, UnrollState]:
+        start = (tf.constant(0), tf.constant(0, tf.int64), state)
+        return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
+
+    compiled = tf.function(many, jit_compile=whole_xla, autograph=False)
+    state = agent.start(env, builders.make_seeds(0))
+
+    def run(size: int) -> int:
+        nonlocal state
+        rows, state = compiled(state, tf.constant(size))
+        return int(rows)
+
+    return run
+
+
+def _about() -> dict[str, Any]:
+    versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
+    return {
+        "versions": {**versions, "python": platform.python_version()},
+        "threads": f"{os.cpu_count()} intra-op",
+    }
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(protocol.serve(build))
+    except CommandError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,66 @@
+"""What is measured: environments, networks and batches, the same for every library."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+STEPPING, ACTING, TRAINING = "stepping", "acting", "training"
+KINDS = (STEPPING, ACTING, TRAINING)
+"""Environments with random actions; with sampled actions of the network; with updates as well."""
+
+FLOAT32, BFLOAT16, ALE = "float32 matrix product", "bfloat16 matrix product", "bare ALE loop"
+"""Limits of the machine: operations a second, and steps a second of Pong without an agent."""
+
+
+class Work(NamedTuple):
+    """A task, a network and a batch; crosses to the workers as JSON."""
+
+    name: str
+    env_id: str
+    """gymnasium's."""
+    num_envs: int
+    """B."""
+    backend: str = "auto"
+    """`env.backend` of ours."""
+    torso: str = "mlp"
+    """`network.torso` of ours: mlp, minatar or nature."""
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"
+    unroll_length: int = 5
+    """T."""
+    compile: str = "auto"
+    """`run.compile` of ours."""
+    frames_per_step: int = 1
+    """frames that the emulator draws in a step."""
+
+    @property
+    def gymnax_id(self) -> str | None:
+        """gymnax's name for the game, if it has it."""
+        if self.env_id.startswith("ALE/"):
+            return None
+        game = self.env_id.removeprefix("MinAtar/").removesuffix("-v1")
+        return f"{game}-MinAtar" if game != self.env_id.removesuffix("-v1") else self.env_id
+
+    def full_name(self) -> str:
+        return f"{self.name}, B={self.num_envs}"
+
+
+def cartpole(num_envs: int) -> Work:
+    return Work("CartPole", "CartPole-v1", num_envs)
+
+
+def minatar(game: str, num_envs: int) -> Work:
+    """As MinAtar's v1: the actions that the game knows, sticky with probability 0.1."""
+    return Work(game, f"MinAtar/{game}-v1", num_envs, "auto", "minatar", (128,), "relu")
+
+
+GAMES = ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
+
+PONG = Work("Pong", "ALE/Pong-v5", 16, "ale", "nature", (512,), "relu", frames_per_step=4)
+
+WORKS = (
+    cartpole(32),
+    cartpole(256),
+    *(minatar(game, 128) for game in GAMES),
+    PONG,
+)

@@ -1,0 +1,147 @@
+"""Environments that break what they declare, found with their index and step."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import tensorflow as tf
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from rollouts import seed_of
+
+from a2c_tf.command_line import CommandError
+from a2c_tf.envs.guard import Guard
+from a2c_tf.envs.host import HostEnvironment, failures_named
+
+SPACE = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+GOOD = np.zeros(3, np.float32)
+
+
+class Breaking(gymnasium.Env):
+    """Observes zeros, and at its third step what it is told to."""
+
+    observation_space, action_space = SPACE, gymnasium.spaces.Discrete(2)
+
+    def __init__(self, observation: Any = GOOD, reward: float = 1.0) -> None:
+        self.observation, self.reward, self.steps = observation, reward, 0
+
+    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        return GOOD, {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        if self.steps < 3:
+            return GOOD, 1.0, False, False, {}
+        if isinstance(self.observation, Exception):
+            raise self.observation
+        return self.observation, self.reward, False, False, {}
+
+
+class BreakingVector(VectorEnv):
+    """The same for two environments that a library steps at once, the second of which breaks."""
+
+    def __init__(self, observation: Any = GOOD, reward: float = 1.0) -> None:
+        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+        self.num_envs, self.single_observation_space = 2, SPACE
+        self.single_action_space = gymnasium.spaces.Discrete(2)
+        self.one = Breaking(observation, reward)
+
+    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        return np.zeros((2, 3), np.float32), {}
+
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
+        observation, reward, *_ = self.one.step(0)
+        never = np.zeros(2, bool)
+        observations = np.stack([np.zeros_like(observation), observation])
+        return observations, np.array([1.0, reward]), never, never, {}
+
+
+def guarded(index: int, **faults: Any) -> Guard:
+    return Guard(Breaking(**(faults if index == 1 else {})), index)
+
+
+def sync(**faults: Any) -> VectorEnv:
+    return SyncVectorEnv([functools.partial(guarded, i, **faults) for i in range(2)])
+
+
+def complaint(vector_env: VectorEnv) -> str:
+    """What the user is told in place of the third step."""
+    env = HostEnvironment(vector_env, "Breaking-v0", "gymnasium", may_mask=False)
+    step = tf.function(env.step)
+    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+        state, _ = env.reset(seed_of(0))
+        for _ in range(3):
+            state, _ = step(state, tf.constant([0, 0]))
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+FAULTS = [
+    ({"observation": np.zeros(4, np.float32)}, "observation has shape [4]"),
+    ({"observation": np.zeros(3, np.complex64)}, "observation has dtype complex64"),
+    ({"observation": np.array([0, np.nan, 0], np.float32)}, "observation holds nan"),
+    ({"observation": np.array([0, np.inf, 0], np.float32)}, "observation holds inf"),
+    ({"reward": float("nan")}, "reward nan"),
+    ({"observation": KeyError("door")}, "raised KeyError: 'door'"),
+]
+
+
+@pytest.mark.parametrize(("faults", "reason"), FAULTS)
+def test_one_of_gymnasiums_is_named(faults: dict[str, Any], reason: str) -> None:
+    message = complaint(sync(**faults))
+    assert message.startswith("environment Breaking-v0 raised BrokenEnvironmentError: ")
+    assert "sub-environment 1, episode 1, step 3" in message
+    assert reason in message
+
+
+VECTOR_FAULTS = [
+    ({"observation": np.zeros(4, np.float32)}, "step 3: observation has shape [2, 4]; "),
+    ({"observation": np.zeros(3, np.complex64)}, "step 3: observation has dtype complex64; "),
+    (
+        {"observation": np.array([0, np.nan, 0], np.float32)},
+        "sub-environment 1, step 3: observation holds nan; ",
+    ),
+    ({"reward": float("-inf")}, "sub-environment 1, step 3: reward -inf; "),
+]
+
+
+@pytest.mark.parametrize(("faults", "expected"), VECTOR_FAULTS)
+def test_one_of_a_library_is_named_where_it_shows(faults: dict[str, Any], expected: str) -> None:
+    assert f"BrokenEnvironmentError: {expected}" in complaint(BreakingVector(**faults))
+
+
+def test_what_a_process_raised_is_told_without_its_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from a2c_tf.envs.vectors import QuietAsyncVectorEnv
+
+    makers = [functools.partial(guarded, i, observation=OSError("gone")) for i in range(2)]
+    vector_env = QuietAsyncVectorEnv(makers, context="forkserver")
+    try:
+        message = complaint(vector_env)
+    finally:
+        vector_env.close(terminate=True)
+    assert message.endswith("sub-environment 1, episode 1, step 3 raised OSError: gone")
+    assert "Traceback" not in capfd.readouterr().err
+    assert issubclass(QuietAsyncVectorEnv, AsyncVectorEnv)
+
+
+def test_a_key_that_is_missing_is_named() -> None:
+    env = Breaking()
+    env.observation_space = gymnasium.spaces.Dict({"a": SPACE, "b": SPACE})
+    with pytest.raises(RuntimeError, match=r"step 0 observed the keys \['a'\]; expected"):
+        env.reset = lambda **_: ({"a": GOOD}, {})
+        Guard(env, 0).reset()
+
+
+def test_narrower_numbers_are_no_fault() -> None:
+    """float64 for float32, and int64 for int32, are what most environments give."""
+    env = HostEnvironment(sync(observation=np.zeros(3)), "Fine-v0", "gymnasium", may_mask=False)
+    state, _ = env.reset(seed_of(0))
+    for _ in range(4):
+        state, step = env.step(state, tf.constant([0, 0]))
+    assert step.observation.dtype == tf.float32

@@ -1,0 +1,132 @@
+"""`python -m a2c_tf.envs`: what it lists is what a config can name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gymnasium.spaces import Discrete
+from rollouts import seed_of
+
+from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.envs import registry
+from a2c_tf.envs.registry import GRAPH_NATIVE
+
+Command = Callable[..., Any]
+
+BACKENDS = ("graph", "ale", "envpool", "gymnasium")
+
+
+@pytest.fixture
+def listing(command: Command) -> Callable[..., str]:
+    """(arguments) -> what the command prints."""
+
+    def run(*arguments: str) -> str:
+        outcome = command("a2c_tf.envs.__main__", *arguments)
+        assert (outcome.code, outcome.err) == (0, "")
+        return outcome.out
+
+    return run
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The cells of each environment beside its id."""
+    header, *lines = (re.split(r"  +", line) for line in text.split("\n\n")[0].splitlines())
+    assert header == ["id", "observation", "actions", "steps", "backends"]
+    return {env_id: cells for env_id, *cells in lines}
+
+
+def test_every_environment_of_the_graph_is_listed_as_it_is(listing: Callable[..., str]) -> None:
+    listed = rows(listing())
+    assert list(listed) == list(GRAPH_NATIVE)
+    for env_id, (observation, actions, steps, _) in listed.items():
+        env = registry.make(EnvConfig(id=env_id, num_envs=2))
+        _, time_step = env.reset(seed_of(0))
+        dtype, _, shape = observation.partition(" ")
+        assert dtype == time_step.observation.dtype.name
+        assert ast.literal_eval(shape) == tuple(time_step.observation.shape[1:])
+        if isinstance(env.spec.action_space, Discrete):
+            assert int(actions) == env.spec.action_space.n
+        else:
+            assert actions == f"box {env.spec.action_space.shape}"
+        limit = env.spec.max_episode_steps
+        assert steps == ("no limit" if limit is None else str(limit))
+
+
+@pytest.mark.parametrize(
+    "env_id", ["ALE/Pong-v5", "CartPole-v1", "Catch-v0", "FrozenLake-v1", "MinAtar/Breakout-v1"]
+)
+def test_the_backends_are_those_that_make_it(env_id: str, listing: Callable[..., str]) -> None:
+    able = []
+    for backend in BACKENDS:
+        try:
+            registry.make(EnvConfig(id=env_id, num_envs=1, backend=backend))
+            able.append(backend)
+        except ConfigError:
+            pass
+    *_, backends = rows(listing(env_id))[env_id]
+    assert backends.split(", ") == able
+    assert able[0] == registry.fastest(env_id)
+
+
+def test_a_filter_searches_the_ids_of_all_backends(listing: Callable[..., str]) -> None:
+    listed = rows(listing("BREAKOUT"))
+    assert list(listed)[:2] == ["MinAtar/Breakout-v0", "MinAtar/Breakout-v1"]  # the graph's first
+    assert "ALE/Breakout-v5" in listed
+    assert all("breakout" in env_id.lower() for env_id in listed)
+    listed = rows(listing("Lake"))
+    assert listed["FrozenLake-v1"][:3] == ["-", "-", "100"]
+    listed = rows(listing("Ant-v5"))
+    assert listed["Ant-v5"][3] == "envpool, gymnasium"
+
+
+def test_the_host_backends_are_listed_with_their_versions(listing: Callable[..., str]) -> None:
+    text = listing()
+    assert re.search(r"^gymnasium +1\.4\.\d+ .* ids, and my_module:MyEnv-v0$", text, re.M)
+    assert re.search(r"^ale +0\.12\.\d+ +104 games, ALE/<Game>-v5$", text, re.M)
+    assert re.search(r"^envpool +1\.\d+\.\d+ +\d{3,} ids", text, re.M)
+
+
+def test_what_is_missing_is_listed_with_its_extra(
+    listing: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("ale_py", "envpool"):
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    text = listing()
+    assert re.search(r"^ale +not installed; pip install 'a2c_tf\[atari\]'$", text, re.M)
+    assert re.search(r"^envpool +not installed; pip install 'a2c_tf\[envpool\]'$", text, re.M)
+    assert {cells[-1] for cells in rows(text).values()} == {"graph, gymnasium", "graph"}
+
+
+def test_atari_games_of_envpool_are_listed_without_ale_py(
+    listing: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ale_py", None)
+    assert rows(listing("ALE/Pong-v5"))["ALE/Pong-v5"][3] == "envpool"
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("brekout", "did you mean MinAtar/Breakout-v0, MinAtar/Breakout-v1, ALE/Breakout-v5?"),
+        ("CartPole-v9", "did you mean CartPole-v1, CartPole-v0, "),
+        ("atari", "Atari games have ALE/"),
+    ],
+)
+def test_a_filter_that_finds_nothing_names_what_is_near(
+    part: str, expected: str, command: Command
+) -> None:
+    outcome = command("a2c_tf.envs.__main__", part)
+    assert outcome.code == 2
+    assert outcome.mistake.startswith(f"filter {part}: ")
+    assert expected in outcome.mistake
+
+
+def test_it_runs_as_a_command_of_its_own(process: Command) -> None:
+    outcome = process("a2c_tf.envs", "acrobot")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Acrobot-v1" in rows(outcome.out)

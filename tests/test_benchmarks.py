@@ -1,0 +1,78 @@
+"""That the benchmarks count what they say they count, and still run on the package as it is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+from a2c_tf.config import NetworkConfig
+from a2c_tf.networks import make_actor_critic
+from a2c_tf.types import EnvSpec
+from benchmarks import operations, works
+from benchmarks.processes import OURS, Library, WorkerError, started
+from benchmarks.results import Limits, WorkResult
+from benchmarks.throughput_table import table
+
+
+def test_operations_of_the_nature_network():
+    space = gymnasium.spaces.Box(0, 255, (84, 84, 4), np.uint8)
+    spec = EnvSpec("Images-v0", "graph", 2, space, gymnasium.spaces.Discrete(6))
+    model = make_actor_critic(spec, NetworkConfig(torso="nature", hidden=(512,)), 0)
+    first = 20 * 20 * 32 * (8 * 8 * 4)
+    others = 9 * 9 * 64 * (4 * 4 * 32) + 7 * 7 * 64 * (3 * 3 * 64) + 7 * 7 * 64 * 512 + 512 * 7
+    forward = 2 * (first + others)
+    # forward to act, forward to learn, weights' and inputs' gradients, half a bootstrap
+    training = 2 * forward + forward + 2 * others + forward // 2
+    assert operations.count(model, 2) == (forward, training)
+
+
+def test_the_roofline_adds_the_time_of_environment_and_network():
+    result = WorkResult(works.cartpole(32))
+    result.rates("a2c_tf", works.STEPPING).extend([1e6, 2e6, 9e6])
+    result.about["a2c_tf"] = {"operations": {"acting": 1_000, "training": 2_000}}
+    limits = Limits({works.FLOAT32: [4e9], works.BFLOAT16: [8e9]})
+    assert result.roofline(works.ACTING, limits) == pytest.approx(1 / (0.5e-6 + 0.25e-6))
+    assert result.roofline(works.TRAINING, limits) == pytest.approx(1e6)
+    assert result.roofline(works.TRAINING, limits, works.BFLOAT16) == pytest.approx(1 / 0.75e-6)
+    assert result.roofline(works.STEPPING, limits) is None
+
+
+def test_names_of_the_games_in_gymnax():
+    ids = [work.gymnax_id for work in (works.cartpole(1), works.minatar("Seaquest", 1), works.PONG)]
+    assert ids == ["CartPole-v1", "Seaquest-MinAtar", None]
+
+
+def test_tables_are_aligned():
+    assert table(("work", "steps/s"), [("Pong", "12"), ("CartPole", "3,000")], 1).splitlines() == [
+        "| work     | steps/s |",
+        "| -------- | ------: |",
+        "| Pong     |      12 |",
+        "| CartPole |   3,000 |",
+    ]
+
+
+def test_a_worker_measures_each_kind_it_was_started_for():
+    with started(OURS, works.cartpole(8), works.KINDS) as worker:
+        turns = {kind: worker.measure(kind) for kind in works.KINDS}
+    assert worker.first_seconds.keys() == worker.start_seconds.keys() == set(works.KINDS)
+    assert worker.about["operations"]["acting"] == 2 * (4 * 64 + 64 * 64 + 64 * 2 + 64)
+    assert all(turn.amount > 0 and turn.rate > 0 for turn in turns.values())
+
+
+def test_a_worker_that_ends_says_why():
+    missing = Library("none", "benchmarks.workers.none", Path(sys.executable))
+    unknown = works.cartpole(8)._replace(env_id="CartPol-v1")
+    with (
+        pytest.raises(WorkerError, match=r"No module named benchmarks\.workers\.none"),
+        started(missing, works.cartpole(8), works.KINDS),
+    ):
+        pass
+    with (
+        pytest.raises(WorkerError, match=r"error: env\.id=CartPol-v1"),
+        started(OURS, unknown, works.KINDS),
+    ):
+        pass

@@ -1,0 +1,114 @@
+"""Learning from the pass of acting: the numbers and the gradient of a second pass."""
+
+from __future__ import annotations
+
+import gymnasium
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from a2c_tf import forward, networks, replay
+from a2c_tf.config import NetworkConfig
+from a2c_tf.types import EnvSpec
+
+ROWS = 7
+OBSERVATIONS = {
+    "minatar": gymnasium.spaces.Box(0, 1, (10, 10, 4), np.bool_),
+    "nature": gymnasium.spaces.Box(0, 255, (4, 44, 44), np.uint8),
+    "impala": gymnasium.spaces.Box(0, 255, (12, 12, 3), np.uint8),
+    "mlp": gymnasium.spaces.Box(-1, 1, (5,), np.float32),
+}
+
+
+def make(torso: str, **settings: object) -> tuple[keras.Model, tf.Tensor]:
+    """A network and what it is to see."""
+    space = OBSERVATIONS[torso]
+    spec = EnvSpec("Seen-v0", "graph", ROWS, space, gymnasium.spaces.Discrete(3))
+    settings = {"hidden": (16, 8), "normalize_observation": torso == "mlp", **settings}
+    model = networks.make_actor_critic(spec, NetworkConfig(torso=torso, **settings), seed=0)
+    space.seed(0)
+    return model, tf.constant(np.stack([space.sample() for _ in range(ROWS)]))
+
+
+def score(output: dict[str, tf.Tensor]) -> tf.Tensor:
+    """A number that each output has a different part in."""
+    return tf.reduce_sum(tf.square(output["policy"])) - 3 * tf.reduce_sum(tf.sin(output["value"]))
+
+
+@pytest.mark.parametrize("torso", OBSERVATIONS)
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, variant):
+    model, observation = make(torso, shared=shared, activation=activation)
+    variables = model.trainable_variables
+    assert replay.is_possible(model)
+
+    def both():
+        acted, kept = replay.act(model, observation)
+        with tf.GradientTape() as tape:
+            output = replay.learn(model, observation, kept)
+            total = score(output)
+        return acted, output, tape.gradient(total, variables)
+
+    with tf.GradientTape() as tape:
+        expected = model(observation)
+        total = score(expected)
+    acted, output, gradients = variant(both)()
+    for name in ("policy", "value"):
+        np.testing.assert_allclose(acted[name], expected[name], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(output[name], acted[name])
+    for actual, wanted in zip(gradients, tape.gradient(total, variables), strict=True):
+        assert np.abs(wanted).max() > 0
+        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_what_is_kept_is_what_counts():
+    """Other numbers in place of the kept ones come out again: nothing is computed anew."""
+    model, observation = make("minatar")
+    _, kept = replay.act(model, observation)
+    output = replay.learn(model, observation, [tf.zeros_like(x) for x in kept])
+    assert not np.any(output["policy"]) and not np.any(output["value"])
+
+
+@pytest.mark.parametrize("settings", [{"activation": "silu"}, {"core": "gru"}])
+def test_what_does_not_follow_from_outputs_is_not_replayed(settings):
+    assert not replay.is_possible(make("minatar", **settings)[0])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Conv2D(2, 3, dilation_rate=2),
+        keras.layers.Conv2D(4, 3, groups=2),
+        keras.layers.Conv2D(2, 3, use_bias=False),
+        keras.layers.BatchNormalization(),
+        keras.layers.DepthwiseConv2D(3),
+    ],
+)
+def test_layers_of_other_kinds_are_not_replayed(layer):
+    x = keras.Input((10, 10, 4))
+    assert not replay.is_possible(keras.Model(x, layer(x)))
+
+
+def test_a_dense_layer_may_be_used_twice_and_along_an_axis():
+    x = keras.Input((5, 4))
+    layer = keras.layers.Dense(4, "tanh")
+    model = keras.Model(x, {"policy": layer(layer(x)), "value": keras.layers.Flatten()(layer(x))})
+    observation = tf.random.stateless_normal([3, 5, 4], [0, 1])
+    _, kept = replay.act(model, observation)
+    with tf.GradientTape(persistent=True) as tape:
+        again, expected = score(replay.learn(model, observation, kept)), score(model(observation))
+    for variable in model.trainable_variables:
+        np.testing.assert_allclose(
+            tape.gradient(again, variable), tape.gradient(expected, variable), rtol=1e-4
+        )
+
+
+def test_a_step_that_keeps_says_the_same():
+    model, observation = make("minatar")
+    kept = forward.keeping_step(model, observation, ())
+    plain = forward.step(model, observation, ())
+    np.testing.assert_array_equal(kept.parameters, plain.parameters)
+    np.testing.assert_array_equal(kept.value, plain.value)
+    assert len(kept.kept) == 5 and plain.kept == ()  # a convolution, two dense layers, two heads
