@@ -23,6 +23,12 @@ class CommandError(Exception):
     exit_code = RUN_ERROR
 
 
+class NonFiniteError(CommandError):
+    """Numbers that are not finite; none of them reaches weights that are saved."""
+
+    exit_code = NON_FINITE
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that answers a mistake with one line, without the usage."""
 

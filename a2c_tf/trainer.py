@@ -12,18 +12,12 @@ import tensorflow as tf
 
 from a2c_tf import builders, checkpointing, inspection, metrics
 from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
-from a2c_tf.command_line import NON_FINITE, CommandError
+from a2c_tf.command_line import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation
 from a2c_tf.run_dir import RunDir
 from a2c_tf.train_step import Report
-
-
-class NonFiniteError(CommandError):
-    """Numbers that are not finite; none of them reaches a checkpoint."""
-
-    exit_code = NON_FINITE
 
 
 class Trainer:

@@ -61,7 +61,10 @@ def run(app: Starlette, listener: socket.socket) -> None:
 
     SIGTERM ends the process with exit code 0, SIGINT raises KeyboardInterrupt.
     """
-    signal.signal(signal.SIGTERM, _exit)  # uvicorn raises the signal again once it has shut down
+    # uvicorn raises the signal again once it has shut down; a shell starts what it puts into the
+    # background with SIGINT ignored
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config = uvicorn.Config(
         app,
         http=JsonErrorProtocol,

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from a2c_tf import checkpointing, config, metrics, run_dir
+from a2c_tf.command_line import NonFiniteError
 from a2c_tf.envs import registry
+from a2c_tf.envs.host import failures_named
 from a2c_tf.run_dir import RunDir
-from a2c_tf.trainer import NonFiniteError, Trainer
+from a2c_tf.trainer import Trainer
 
 Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,19 +97,22 @@ def assert_only_finite_on_disk(folder: RunDir) -> None:
 
 
 @pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("vectorization", ["sync", "async"])
 @pytest.mark.parametrize("env_id", ["faulty:Nan-v0", "faulty:Inf-v0", "faulty:NanObservation-v0"])
 def test_a_number_that_is_not_finite_stops_before_it_reaches_weights_or_disk(
-    env_id: str, tmp_path: Path
+    env_id: str, vectorization: str, tmp_path: Path
 ) -> None:
-    settings = config.load("cartpole", [*SETTINGS, f"env.id={env_id}"])
+    chosen = (f"env.id={env_id}", f"env.vectorization={vectorization}")
+    settings = config.load("cartpole", [*SETTINGS, *chosen])
     folder = run_dir.create(tmp_path / "run", settings)
     trainer = Trainer(registry.make(settings.env), settings, folder, None)
-    with pytest.raises(NonFiniteError, match=r"before env step .*--resume"):
+    expected = r"sub-environment [01], episode 1, step 30: .* (nan|inf); expected .*--resume"
+    with pytest.raises(NonFiniteError, match=expected), failures_named(env_id):
         trainer.train(metrics.Writers(), lambda: False)
-    assert 2 * 30 - 4 <= trainer.counters.env_steps <= 2 * 30 + 4
+    assert 2 * 30 - 4 <= trainer.counters.env_steps < 2 * 30
     assert_only_finite_on_disk(folder)
     last = checkpointing.load_newest(folder.checkpoints)
-    assert last.counters.updates == trainer.counters.updates - 1
+    assert last.counters.updates == trainer.counters.updates
     for weight in trainer.agent.model.weights:
         np.testing.assert_array_equal(weight, last.model[weight.path])
 
@@ -119,8 +124,10 @@ def test_train_tells_of_it_with_exit_code_4(tmp_path: Path, command: Command) ->
         "a2c_tf.train", "cartpole", *SETTINGS, "env.id=faulty:Nan-v0", "--run-dir", path
     )
     assert outcome.code == 4
-    line = outcome.err.splitlines()[-1]
-    assert line.startswith("error: ") and " became nan before env step " in line
+    assert outcome.err.splitlines()[-1] == (
+        "error: environment faulty:Nan-v0: sub-environment 0, episode 1, step 30: reward is nan; "
+        "expected a finite number; mend it, and go on from the last checkpoint with --resume"
+    )
     folder = RunDir(path)
     assert_only_finite_on_disk(folder)
     assert len(run_dir.read_metrics(folder.metrics)) >= 10
@@ -134,7 +141,8 @@ def test_an_environment_that_raises_is_told_in_one_line(tmp_path: Path, command:
     outcome = command("a2c_tf.train", *arguments)
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == (
-        "error: environment faulty:Raise-v0 raised RuntimeError: the motor is on fire"
+        "error: environment faulty:Raise-v0: sub-environment 0, episode 1, step 30 "
+        "raised RuntimeError: the motor is on fire and smoking"
     )
     assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
 

@@ -15,6 +15,10 @@ class BrokenEnvironmentError(RuntimeError):
     """An environment raised, or gave what it had declared otherwise."""
 
 
+class NotFiniteError(BrokenEnvironmentError):
+    """An environment gave a number that is not finite."""
+
+
 class Guard(gymnasium.Wrapper):
     """Names the sub-environment and the step where it raises, or breaks its observation space.
 
@@ -23,15 +27,16 @@ class Guard(gymnasium.Wrapper):
       index: of the sub-environment, from 0.
 
     Raises:
-      BrokenEnvironmentError: from `reset` and `step`.
+      BrokenEnvironmentError: from `reset` and `step`; NotFiniteError where that is the fault.
     """
 
     def __init__(self, env: gymnasium.Env, index: int) -> None:
         super().__init__(env)
-        self._index, self._episode, self._step = index, 0, 0
+        self._index, self._episode, self._step = index, 1, 0
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        self._episode, self._step = self._episode + 1, 0
+        if self._step:
+            self._episode, self._step = self._episode + 1, 0
         observation, info = self._watched(self.env.reset, **options)
         self._check(observation, 0.0)
         return observation, info
@@ -63,10 +68,12 @@ class Guard(gymnasium.Wrapper):
             )
         arrays = [np.asarray(x) for x in spaces.arrays(space, observation)]
         for (name, part), array in zip(spaces.parts(space).items(), arrays, strict=True):
-            if wrong := _fault(part, array, part.shape or ()):
+            if wrong := _undeclared(part, array, part.shape or ()):
                 raise BrokenEnvironmentError(f"{self._where}: {name} {wrong}")
+            if _has_bad(array):
+                raise NotFiniteError(f"{self._where}: {name} {_not_finite(array)}")
         if not np.isfinite(reward):
-            raise BrokenEnvironmentError(f"{self._where}: reward {reward}; expected a finite one")
+            raise NotFiniteError(f"{self._where}: reward is {reward}; expected a finite number")
 
 
 def check_arrays(
@@ -75,28 +82,27 @@ def check_arrays(
     """Checks what a vector environment gives, `[B, ...]`, where each is not watched on its own.
 
     Raises:
-      BrokenEnvironmentError: for another shape or dtype, and for numbers that are not finite,
-        with the sub-environment and the step, counted from the reset of all.
+      BrokenEnvironmentError: for another shape or dtype, with the step, counted from the reset
+        of all.
+      NotFiniteError: with the sub-environment, too.
     """
-    for (name, part), array in zip(spaces.parts(space).items(), arrays, strict=True):
-        if wrong := _fault(part, array, (len(reward), *(part.shape or ()))):
-            where = f"sub-environment {_first_bad(array)}, " if _has_bad(array) else ""
-            raise BrokenEnvironmentError(f"{where}step {step}: {name} {wrong}")
-    if _has_bad(reward):
-        raise BrokenEnvironmentError(
-            f"sub-environment {_first_bad(reward)}, step {step}: reward "
-            f"{reward[_first_bad(reward)]}; expected a finite one"
-        )
+    parts = spaces.parts(space)
+    for (name, part), array in zip(parts.items(), arrays, strict=True):
+        if wrong := _undeclared(part, array, (len(reward), *(part.shape or ()))):
+            raise BrokenEnvironmentError(f"step {step}: {name} {wrong}")
+    for name, array in zip([*parts, "reward"], [*arrays, reward], strict=True):
+        if _has_bad(array):
+            index = np.argwhere(~np.isfinite(array))[0, 0]
+            where = f"sub-environment {index}, step {step}"
+            raise NotFiniteError(f"{where}: {name} {_not_finite(array)}")
 
 
-def _fault(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
+def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
     """How the array differs from its declaration, or nothing."""
     if array.shape != shape:
         return f"has shape {list(array.shape)}; its space declares {list(shape)}"
     if not np.can_cast(array.dtype, space.dtype or array.dtype, "same_kind"):
         return f"has dtype {array.dtype}; its space declares {space.dtype}"
-    if _has_bad(array):
-        return f"holds {array[~np.isfinite(array)][0]}; expected finite numbers"
     return ""
 
 
@@ -104,5 +110,5 @@ def _has_bad(array: np.ndarray) -> bool:
     return array.dtype.kind == "f" and not np.isfinite(array).all()
 
 
-def _first_bad(array: np.ndarray) -> int:
-    return int(np.argwhere(~np.isfinite(array))[0, 0])
+def _not_finite(array: np.ndarray) -> str:
+    return f"holds {array[~np.isfinite(array)][0]}; expected finite numbers"

@@ -13,14 +13,14 @@ import tensorflow as tf
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from a2c_tf import spaces
-from a2c_tf.command_line import CommandError
+from a2c_tf.command_line import CommandError, NonFiniteError
 from a2c_tf.envs.drawing import frames
-from a2c_tf.envs.guard import check_arrays
+from a2c_tf.envs.guard import BrokenEnvironmentError, NotFiniteError, check_arrays
 from a2c_tf.types import EnvSpec, TimeStep
 
 
 class HostEnvironmentError(CommandError):
-    """An environment raised in `reset` or `step`."""
+    """An environment raised in `reset` or `step`, or broke its own spaces."""
 
 
 class HostEnvironment:
@@ -202,11 +202,21 @@ def failures_named(env_id: str) -> Iterator[None]:
     """Turns what TensorFlow makes of an environment's exception into one line.
 
     Raises:
-      HostEnvironmentError: naming the environment and its own error.
+      NonFiniteError: where it gave a number that is not finite.
+      HostEnvironmentError: for everything else, naming the environment and its own error.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        lines = str(error.message).strip().splitlines()
-        reason = next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
-        raise HostEnvironmentError(f"environment {env_id} raised {reason}") from None
+        raise _named(env_id, str(error.message).strip().splitlines()) from None
+
+
+def _named(env_id: str, lines: list[str]) -> CommandError:
+    """The error that TensorFlow's message, which has a traceback, began with."""
+    line = next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
+    name, _, reason = line.partition(": ")
+    if name == NotFiniteError.__name__:
+        advice = "mend it, and go on from the last checkpoint with --resume"
+        return NonFiniteError(f"environment {env_id}: {reason}; {advice}")
+    told = reason if name == BrokenEnvironmentError.__name__ else f"raised {line}"
+    return HostEnvironmentError(f"environment {env_id}: {told}")

@@ -85,7 +85,7 @@ FAULTS = [
     ({"observation": np.zeros(3, np.complex64)}, "observation has dtype complex64"),
     ({"observation": np.array([0, np.nan, 0], np.float32)}, "observation holds nan"),
     ({"observation": np.array([0, np.inf, 0], np.float32)}, "observation holds inf"),
-    ({"reward": float("nan")}, "reward nan"),
+    ({"reward": float("nan")}, "reward is nan"),
     ({"observation": KeyError("door")}, "raised KeyError: 'door'"),
 ]
 
@@ -93,8 +93,7 @@ FAULTS = [
 @pytest.mark.parametrize(("faults", "reason"), FAULTS)
 def test_one_of_gymnasiums_is_named(faults: dict[str, Any], reason: str) -> None:
     message = complaint(sync(**faults))
-    assert message.startswith("environment Breaking-v0 raised BrokenEnvironmentError: ")
-    assert "sub-environment 1, episode 1, step 3" in message
+    assert message.startswith("environment Breaking-v0: sub-environment 1, episode 1, step 3")
     assert reason in message
 
 
@@ -105,13 +104,13 @@ VECTOR_FAULTS = [
         {"observation": np.array([0, np.nan, 0], np.float32)},
         "sub-environment 1, step 3: observation holds nan; ",
     ),
-    ({"reward": float("-inf")}, "sub-environment 1, step 3: reward -inf; "),
+    ({"reward": float("-inf")}, "sub-environment 1, step 3: reward holds -inf; "),
 ]
 
 
 @pytest.mark.parametrize(("faults", "expected"), VECTOR_FAULTS)
 def test_one_of_a_library_is_named_where_it_shows(faults: dict[str, Any], expected: str) -> None:
-    assert f"BrokenEnvironmentError: {expected}" in complaint(BreakingVector(**faults))
+    assert complaint(BreakingVector(**faults)).startswith(f"environment Breaking-v0: {expected}")
 
 
 def test_what_a_process_raised_is_told_without_its_traceback(

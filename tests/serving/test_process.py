@@ -1,5 +1,6 @@
 """`python -m serving` as a process: start, answers, exit codes, signals."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -46,13 +47,24 @@ def run_command(*arguments):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_server_answers_until_a_signal_ends_it(start, cartpole_export, number, code):
     server = start(cartpole_export, "--port", 0)
-    connection = connect(server)
-    assert ask(connection, "GET", "/v2/health/ready") == (200, {"live": True, "ready": True})
-    status, answer = ask(connection, "POST", "/act", GOOD)
-    assert (status, answer["model_name"]) == (200, "cartpole")
-    server.process.send_signal(number)  # with a connection open
-    assert finish(server) == (code, "")
-    connection.close()
+    with contextlib.closing(connect(server)) as connection:
+        assert ask(connection, "GET", "/v2/health/ready") == (200, {"live": True, "ready": True})
+        status, answer = ask(connection, "POST", "/act", GOOD)
+        assert (status, answer["model_name"]) == (200, "cartpole")
+        server.process.send_signal(number)  # with a connection open
+        assert finish(server) == (code, "")
+
+
+def test_a_server_in_the_background_of_a_shell_ends_at_sigint_too(start, cartpole_export):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a process inherits there
+    try:
+        server = start(cartpole_export, "--port", 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with contextlib.closing(connect(server)) as connection:
+        assert ask(connection, "GET", "/v2/health/ready")[0] == 200
+    server.process.send_signal(signal.SIGINT)
+    assert finish(server) == (130, "")
 
 
 def test_bad_requests_over_a_socket_leave_it_serving(start, cartpole_export):
