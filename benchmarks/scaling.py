@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from a2c_tf.command_line import at_least
 from benchmarks import machine
 from benchmarks.processes import OURS, WorkerError, started
 from benchmarks.throughput_table import number, table
@@ -130,7 +131,7 @@ def _flat(measured: Point | Start) -> dict[str, Any]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=at_least(1), default=3)
     parser.add_argument("--only", default="", help="points whose settings have this in them")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()

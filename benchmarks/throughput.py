@@ -15,6 +15,7 @@ import json
 import sys
 from pathlib import Path
 
+from a2c_tf.command_line import at_least
 from benchmarks import machine, throughput_chart, throughput_table
 from benchmarks.processes import LIMITS, OURS, PEERS, Library, Worker, WorkerError, started
 from benchmarks.results import Limits, Results, WorkResult
@@ -109,7 +110,7 @@ def _tell(message: str) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=at_least(1), default=5)
     parser.add_argument("--only", default="", help="works whose name has this in it")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, default=OUT, help="JSON file; the chart goes beside it")

@@ -9,8 +9,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import make_actor_critic
+from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from benchmarks import operations, works
 from benchmarks.processes import OURS, Library, WorkerError, started

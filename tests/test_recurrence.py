@@ -8,9 +8,10 @@ import tensorflow as tf
 from streams import SPEC, random_ends, segments, trajectory_of
 
 from a2c_tf import builders, forward
-from a2c_tf.config import Config, NetworkConfig
+from a2c_tf.config import Config
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.networks import make_actor_critic
+from a2c_tf.settings import NetworkConfig
 from a2c_tf.unroll import make_advance, unroll
 
 CORES = pytest.mark.parametrize(

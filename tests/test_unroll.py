@@ -12,11 +12,12 @@ import tensorflow as tf
 from envs.puzzles import Identity, Masked
 
 from a2c_tf import builders, threefry
-from a2c_tf.config import Config, NetworkConfig
+from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.forward import StepOutput
 from a2c_tf.long_unroll import long_unroll
+from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll
 

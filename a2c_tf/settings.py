@@ -1,0 +1,194 @@
+"""Every setting: its name, type, default and meaning, section by section."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BeforeValidator, ConfigDict, Field
+
+
+def _integral(value: Any) -> Any:
+    """`1e6` is a float to YAML and a number of steps to people."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, BeforeValidator(_integral)]
+Positive = Annotated[Count, Field(gt=0)]
+NonNegative = Annotated[Count, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Widths = Annotated[tuple[Positive, ...], Field(strict=False)]
+
+
+def _tuples(value: Any) -> Any:
+    """YAML has lists only."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+Schedule = Literal["constant", "linear", "cosine", "piecewise"]
+Milestone = tuple[NonNegative, Annotated[float, Field(ge=0)]]
+Milestones = Annotated[tuple[Milestone, ...], BeforeValidator(_tuples)]
+
+
+class Section(pydantic.BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class AtariConfig(Section):
+    """What becomes of the emulator's frames, as Mnih et al. (2015) had it; for `ALE/` ids."""
+
+    noop_max: NonNegative = 30
+    """a game starts with 1 to so many random frames of no action (backend ale: 0 to so many)."""
+    fire_reset: bool = True
+    """FIRE is pressed at a game's start, where the game has it."""
+    frame_skip: Positive = 4
+    """frames that an action lasts; the last two are seen as one, by their maximum."""
+    screen_size: Positive = 84
+    """height and width in pixels, grey."""
+    frame_stack: Positive = 4
+    """frames that an observation holds, black before the first."""
+    terminal_on_life_loss: bool = True
+    """losing a life ends the return that is learnt from, though not the game."""
+    full_action_space: bool = False
+    """all 18 actions; false: those that the game knows."""
+
+
+class EnvConfig(Section):
+    id: str = "MinAtar/Breakout-v1"
+    """gymnasium's id; `my_module:MyEnv-v0` imports the module first."""
+    backend: Literal["auto", "graph", "gymnasium", "ale", "envpool"] = "auto"
+    """auto: the first of graph, ale, envpool and gymnasium that has the environment."""
+    num_envs: Positive = 32
+    """B, environments stepped together."""
+    vectorization: Literal["sync", "async"] | None = None
+    """gymnasium steps them in this process or in one each; null: the environment's own vector
+    version, else sync."""
+    num_threads: NonNegative = 0
+    """of ale and envpool; 0: as many as there are cores, at most one an environment."""
+    sticky_action_probability: Fraction | None = None
+    """chance that the last action repeats; null: the environment's own (MinAtar 0.1, ALE 0.25)."""
+    difficulty_ramping: bool | None = None
+    """the game gets harder with time; null: the environment's own (MinAtar true)."""
+    max_episode_steps: Positive | None = None
+    """truncate episodes after so many steps; null: the environment's own limit (ALE 108,000
+    frames)."""
+    atari: AtariConfig = AtariConfig()
+
+
+class NetworkConfig(Section):
+    torso: Literal["minatar", "nature", "impala", "mlp"] = "minatar"
+    """minatar: conv 16 3x3; nature: the three convolutions of DQN; impala: the residual network
+    of IMPALA; mlp: none; and after them the dense layers."""
+    hidden: Widths = (128,)
+    """widths of the dense layers of the torso."""
+    activation: Literal["relu", "tanh", "silu"] = "relu"
+    shared: bool = True
+    """policy and value share the torso; false: each has one of its own."""
+    core: Literal["none", "lstm", "gru"] = "none"
+    """memory between torso and heads."""
+    core_size: Positive = 128
+    """units of the core."""
+    normalize_observation: bool = False
+    """floats are brought to mean 0 and variance 1 by running statistics inside the network."""
+    squash_actions: bool = False
+    """continuous actions go through tanh into their bounds; false: they are clipped."""
+    log_std_init: float = 0.0
+    """logarithm of the first standard deviation of continuous actions, in half ranges of them."""
+    builder: str | None = None
+    """my_package.models:build, called with (EnvSpec, width of the policy head), gives a Keras
+    functional model in place of torso, core and heads."""
+
+    @pydantic.model_validator(mode="after")
+    def _builder_fits(self) -> NetworkConfig:
+        if self.builder and (self.core != "none" or self.normalize_observation):
+            raise ValueError("a builder's network has no core and normalize_observation of ours")
+        return self
+
+
+def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:
+    """Only a piecewise schedule has milestones, and their steps ascend."""
+    steps = [step for step, _ in milestones]
+    if (shape == "piecewise") != bool(milestones):
+        raise ValueError("milestones go with a piecewise schedule, and only with it")
+    if steps != sorted(set(steps)):
+        raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+
+
+class A2CConfig(Section):
+    unroll_length: Positive = 5
+    """T, steps of each environment before an update."""
+    gamma: Fraction = 0.99
+    """γ, discount a step."""
+    advantage: Literal["gae", "n_step", "td", "monte_carlo"] = "gae"
+    """td: one step; n_step: to the end of the unroll; gae: in between, by gae_lambda;
+    monte_carlo: to the end of the episode, bootstrapped only where the unroll cuts it."""
+    gae_lambda: Fraction = 1.0
+    """λ of gae; 1 is n_step, 0 is td."""
+    normalize_advantage: bool = False
+    """the policy term takes (A - mean) / std of the batch for A."""
+    entropy_coef: Annotated[float, Field(ge=0)] = 0.01
+    entropy_schedule: Schedule = "constant"
+    entropy_milestones: Milestones = ()
+    """of a piecewise schedule, as optimizer.milestones."""
+    noise_hold: Positive = 1
+    """steps for which each environment keeps the random numbers that its actions are drawn with;
+    above 1 exploration is the same for so long, as that of gSDE with sde_sample_freq."""
+    clip_reward: bool = False
+    """the loss sees the sign of each reward; scores stay as they are."""
+    scale_reward: bool = False
+    """rewards are divided by the standard deviation of the discounted return so far."""
+    value_coef: Annotated[float, Field(ge=0)] = 0.5
+    max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
+    """the gradient's global norm is clipped to this."""
+
+    @pydantic.model_validator(mode="after")
+    def _settings_fit(self) -> A2CConfig:
+        _check_milestones(self.entropy_schedule, self.entropy_milestones)
+        if self.clip_reward and self.scale_reward:
+            raise ValueError("clip_reward leaves nothing to scale_reward: set one of them")
+        return self
+
+
+class OptimizerConfig(Section):
+    name: Literal["rmsprop_tf1", "rmsprop", "adam"] = "rmsprop_tf1"
+    """rmsprop_tf1: as TensorFlow 1 defined it; rmsprop and adam: as Keras does."""
+    learning_rate: Annotated[float, Field(gt=0)] = 7e-4
+    schedule: Schedule = "linear"
+    """linear and cosine fall to 0 at run.total_steps; piecewise: see milestones."""
+    milestones: Milestones = ()
+    """[[step, factor], ...]: from that environment step on, so many times the learning rate."""
+    rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """decay of the mean square of either rmsprop."""
+    epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    """inside the root of either rmsprop, beside that of adam."""
+
+    @pydantic.model_validator(mode="after")
+    def _milestones_fit(self) -> OptimizerConfig:
+        _check_milestones(self.schedule, self.milestones)
+        return self
+
+
+class RunConfig(Section):
+    total_steps: Positive = 1_000_000
+    """environment steps, autoresets not counted."""
+    seed: NonNegative = 0
+    """of weights, environments, actions and evaluation."""
+    updates_per_call: Positive = 50
+    """K, updates in one compiled call."""
+    compile: Literal["auto", "xla", "mixed"] = "auto"
+    """xla: the whole step; mixed: all but the network; auto: mixed for convolutions, else xla."""
+    inspect_every: NonNegative = 0
+    """updates between looks at what the losses do to the shared weights; 0: never."""
+    log_every: Positive = 20_000
+    """steps between lines of metrics.jsonl."""
+    save_every: Positive = 1_000_000
+    """steps between checkpoints; the last one is always saved."""
+    keep_checkpoints: Annotated[Count, Field(ge=2)] = 3
+    """older ones are deleted."""
+    eval_every: NonNegative = 0
+    """steps between evaluations; 0: only at the end."""
+    eval_episodes: Positive = 100
+    eval_deterministic: bool = True
+    """greedy actions; false: sampled as in training."""
