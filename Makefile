@@ -23,7 +23,7 @@ test: $(VENV)/installed
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses 2 --dist worksteal
 
 format: $(VENV)/installed
 	$(RUN) -m ruff format .
