@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -15,6 +17,7 @@ from a2c_tf import (
     forward,
     networks,
     optimizers,
+    precision,
     replay,
     train_step,
 )
@@ -129,15 +132,32 @@ def make_training(
         accelerate=mode.accelerate_learner,
     )
     advance = mode.accelerate_advance(
-        make_advance(env, agent.distribution, noise_hold=a2c.noise_hold)
+        make_advance(
+            env,
+            agent.distribution,
+            noise_hold=a2c.noise_hold,
+            accelerate=mode.accelerate_choice,
+        )
     )
     inspector = Inspector(learner, config.run.inspect_every)
     keeps = mode.keeps_activations and replay.is_possible(agent.model)
     policy = agent.keeping_policy if keeps else agent.policy
     step = train_step.make_train_step(
-        learner, inspector, policy, advance, a2c.unroll_length, mode.whole_xla
+        learner,
+        inspector,
+        policy,
+        advance,
+        a2c.unroll_length,
+        mode.whole_xla,
+        functools.partial(_precision, agent.model, config),
     )
     return learner, step
+
+
+def _precision(model: keras.Model, config: Config) -> contextlib.AbstractContextManager[None]:
+    """The scope of what the config says of training's precision."""
+    mixed = config.network.precision == "mixed_bfloat16"
+    return precision.computing_in_bfloat16(networks.torso_layers(model) if mixed else [])
 
 
 def loss_weights(config: Config) -> LossWeights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -14,7 +14,7 @@ from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossWeights, a2c_loss
 from a2c_tf.normalization import RewardScale, RunningNormalization
 from a2c_tf.schedules import Schedule
-from a2c_tf.types import Metrics, Trajectory
+from a2c_tf.types import Accelerate, Metrics, Trajectory
 
 METRIC_NAMES = (
     "loss/policy",
@@ -28,8 +28,6 @@ METRIC_NAMES = (
     "learning_rate",
     "entropy_coef",
 )
-
-Accelerate = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Schedules(NamedTuple):

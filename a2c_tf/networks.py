@@ -19,6 +19,16 @@ from a2c_tf.types import EnvSpec
 POLICY_GAIN = 0.01  # the first policy is nearly uniform
 VALUE_GAIN = 1.0
 
+HEADS = ("policy", "value_head")
+"""names of the layers that the outputs come from."""
+TORSO_KINDS = (
+    keras.layers.Activation,
+    keras.layers.Conv2D,
+    keras.layers.Dense,
+    keras.layers.Flatten,
+    keras.layers.MaxPooling2D,
+)
+
 Heads = dict[str, keras.KerasTensor]
 
 
@@ -58,6 +68,12 @@ def has_convolutions(model: keras.Model) -> bool:
     """Whether any layer is a convolution, which graph mode computes faster than XLA."""
     kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     return any(isinstance(layer, kinds) for layer in _layers(model))
+
+
+def torso_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """What lies between the encoded observation and core or heads."""
+    layers = [layer for layer in _layers(model) if isinstance(layer, TORSO_KINDS)]
+    return [layer for layer in layers if layer.name not in HEADS]
 
 
 def normalizers(model: keras.Model, spec: EnvSpec) -> list[RunningNormalization | None]:

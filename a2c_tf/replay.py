@@ -74,7 +74,8 @@ class _Again:
 
             return tf.identity(self._y), gradient
 
-        return known(x, tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
+        weights = (tf.convert_to_tensor(weight) for weight in (layer.kernel, layer.bias))
+        return known(*(tf.cast(tensor, self._y.dtype) for tensor in (x, *weights)))
 
 
 def _through_dense(

@@ -96,6 +96,9 @@ class NetworkConfig(Section):
     """continuous actions go through tanh into their bounds; false: they are clipped."""
     log_std_init: float = 0.0
     """logarithm of the first standard deviation of continuous actions, in half ranges of them."""
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """mixed_bfloat16: training computes torsos in bfloat16; weights, evaluation and export stay
+    float32. Faster where processor or GPU multiply in it, slower elsewhere."""
     builder: str | None = None
     """my_package.models:build, called with (EnvSpec, width of the policy head), gives a Keras
     functional model in place of torso, core and heads."""
@@ -104,6 +107,8 @@ class NetworkConfig(Section):
     def _builder_fits(self) -> NetworkConfig:
         if self.builder and (self.core != "none" or self.normalize_observation):
             raise ValueError("a builder's network has no core and normalize_observation of ours")
+        if self.builder and self.precision != "float32":
+            raise ValueError("a builder's network has its own precision: set it to float32")
         return self
 
 

@@ -6,15 +6,16 @@ graph mode, where oneDNN has them. `mixed` gives each its own. Figures: benchmar
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from a2c_tf.inspection import Inspector
-from a2c_tf.learner import METRIC_NAMES, Accelerate, Learner
+from a2c_tf.learner import METRIC_NAMES, Learner
 from a2c_tf.long_unroll import long_unroll
-from a2c_tf.types import EpisodeStatistics, Metrics, UnrollState
+from a2c_tf.types import Accelerate, EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
 
 LONGEST_WRITTEN_OUT = 16
@@ -33,6 +34,7 @@ class Report(NamedTuple):
 
 
 TrainStep = Callable[[UnrollState, tf.Tensor], tuple[UnrollState, Report]]
+Scope = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 def xla(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,6 +51,8 @@ class Mode(NamedTuple):
     """Which parts of a training step XLA compiles."""
 
     whole_xla: bool
+    accelerate_choice: Accelerate
+    """of actions, where the step around it cannot be compiled."""
     accelerate_advance: Accelerate
     accelerate_learner: Accelerate
     keeps_activations: bool
@@ -64,8 +68,10 @@ def choose_mode(setting: str, graph_native: bool, convolutional: bool) -> Mode:
     if setting == "xla" and not graph_native:
         raise ValueError("run.compile=xla: the environment is not in the graph; set it to auto")
     if graph_native and (setting == "xla" or (setting == "auto" and not convolutional)):
-        return Mode(True, as_it_is, as_it_is, keeps_activations=False)
-    return Mode(False, xla if graph_native else as_it_is, xla, keeps_activations=True)
+        return Mode(True, as_it_is, as_it_is, as_it_is, keeps_activations=False)
+    if graph_native:
+        return Mode(False, as_it_is, xla, xla, keeps_activations=True)
+    return Mode(False, xla, as_it_is, xla, keeps_activations=True)
 
 
 def make_train_step(
@@ -75,8 +81,18 @@ def make_train_step(
     advance: Advance,
     unroll_length: int,
     whole_xla: bool,
+    scope: Scope = contextlib.nullcontext,
 ) -> TrainStep:
     """The compiled call of several updates, each on its own unroll.
+
+    Args:
+      learner: updates the weights.
+      inspector: looks on, now and then.
+      policy: what the network says while acting.
+      advance: what follows it in a step.
+      unroll_length: T.
+      whole_xla: whether all of it is one XLA program.
+      scope: in which network and update are traced.
 
     Returns:
       (state, number of updates as a scalar int32) -> (next state, report).
@@ -93,9 +109,10 @@ def make_train_step(
     def train_step(state: UnrollState, updates: tf.Tensor) -> tuple[UnrollState, Report]:
         metrics = {name: tf.zeros([]) for name in METRIC_NAMES}
         nothing = Report(metrics, inspector.nothing_seen(), no_episodes())
-        _, state, sums = tf.while_loop(
-            lambda i, *_: i < updates, update, (tf.constant(0), state, nothing)
-        )
+        with scope():
+            _, state, sums = tf.while_loop(
+                lambda i, *_: i < updates, update, (tf.constant(0), state, nothing)
+            )
         count = tf.cast(updates, tf.float32)
         means = {name: total / count for name, total in sums.metrics.items()}
         return state, sums._replace(metrics=means)

@@ -6,13 +6,15 @@ nothing. Observations of a `Dict` space are dicts of tensors, wherever one tenso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import gymnasium
 import tensorflow as tf
 
 Metrics = Mapping[str, tf.Tensor]
+Accelerate = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""A pure function -> the same one, compiled."""
 CoreState: TypeAlias = tf.Tensor | tuple[()]
 """`[B, S]` float32, all that a recurrent policy remembers; `()`: it is memoryless."""
 ActionMask: TypeAlias = tf.Tensor | tuple[()]

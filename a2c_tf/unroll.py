@@ -11,7 +11,15 @@ from a2c_tf import threefry
 from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
-from a2c_tf.types import CoreState, EpisodeStatistics, TimeStep, Trajectory, UnrollState
+from a2c_tf.types import (
+    Accelerate,
+    ActionMask,
+    CoreState,
+    EpisodeStatistics,
+    TimeStep,
+    Trajectory,
+    UnrollState,
+)
 
 Policy = Callable[[Any, CoreState], StepOutput]
 """(observation `[B, *obs]`, core state) -> parameters of the action distribution, core state."""
@@ -54,6 +62,7 @@ def make_advance(
     distribution: Distribution,
     deterministic: bool = False,
     noise_hold: int = 1,
+    accelerate: Accelerate = lambda function: function,
 ) -> Advance:
     """What follows the network in a step: choose the action, step the environment, keep count.
 
@@ -62,16 +71,20 @@ def make_advance(
       distribution: what the network's parameters mean.
       deterministic: greedy actions; False: sampled ones.
       noise_hold: steps for which the random numbers of the samples stay the same.
+      accelerate: wraps the choice of actions, many small operations on few numbers.
     """
-    noise_shape = [env.spec.num_envs, distribution.noise_size]
+
+    @accelerate
+    def choose(parameters: tf.Tensor, action_mask: ActionMask, seed: tf.Tensor) -> tf.Tensor:
+        parameters = apply_mask(distribution, parameters, action_mask)
+        if deterministic:
+            return distribution.mode(parameters)
+        noise_shape = [env.spec.num_envs, distribution.noise_size]
+        noise = threefry.uniform(noise_shape, _held(seed, noise_hold))
+        return distribution.sample(parameters, noise)
 
     def advance(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
-        parameters = apply_mask(distribution, output.parameters, state.time_step.action_mask)
-        if deterministic:
-            action = distribution.mode(parameters)
-        else:
-            seed = _held(state.seed, noise_hold)
-            action = distribution.sample(parameters, threefry.uniform(noise_shape, seed))
+        action = choose(output.parameters, state.time_step.action_mask, state.seed)
         env_state, time_step = env.step(state.env_state, distribution.to_env(action))
         mask = tf.cast(~state.time_step.last, tf.float32)
         # the row of an autoreset starts the count of the next episode

@@ -48,6 +48,7 @@ MAY_IMPORT = {
     },
     "a2c_tf.forward": {"replay", "types"},
     "a2c_tf.replay": set(),
+    "a2c_tf.precision": set(),
     "a2c_tf.unroll": {"distributions", "envs.base", "forward", "threefry", "types"},
     "a2c_tf.long_unroll": {"types", "unroll"},
     "a2c_tf.schedules": set(),
