@@ -149,13 +149,13 @@ def make_training(
         advance,
         a2c.unroll_length,
         mode.whole_xla,
-        functools.partial(_precision, agent.model, config),
+        functools.partial(precision_scope, agent.model, config),
     )
     return learner, step
 
 
-def _precision(model: keras.Model, config: Config) -> contextlib.AbstractContextManager[None]:
-    """The scope of what the config says of training's precision."""
+def precision_scope(model: keras.Model, config: Config) -> contextlib.AbstractContextManager[None]:
+    """In which the network computes as the config says of training."""
     mixed = config.network.precision == "mixed_bfloat16"
     return precision.computing_in_bfloat16(networks.torso_layers(model) if mixed else [])
 

@@ -20,16 +20,18 @@ class Operations(NamedTuple):
     acting: int
     """a forward pass."""
     training: int
-    """acting, a forward pass and a backward pass to learn from, and a bootstrap value in T."""
+    """acting, a forward pass if that of acting is not kept, a backward pass, and a bootstrap value
+    in T."""
 
 
-def count(model: keras.Model, unroll_length: int) -> Operations:
+def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Operations:
     """What the package does with a network whose torso is shared, and which has no memory."""
     layers = [layer for layer in model.layers if isinstance(layer, LAYERS)]
     forward = sum(2 * multiplications(layer) for layer in layers)
     # gradients of the weights, and of the inputs but for the first layer's, the observation
     backward = 2 * forward - 2 * multiplications(layers[0])
-    return Operations(forward, 2 * forward + backward + round(forward / unroll_length))
+    passes = 1 if keeps_activations else 2
+    return Operations(forward, passes * forward + backward + round(forward / unroll_length))
 
 
 def multiplications(layer: keras.layers.Layer) -> int:

@@ -9,30 +9,64 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from benchmarks.workers.protocol import Measurement
-from benchmarks.works import Work
+from benchmarks.works import ACTING, KINDS, STEPPING, TRAINING, Work
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class Library(NamedTuple):
-    """One whose speed is measured."""
+    """One whose speed is measured, or a part of one."""
 
     name: str
     module: str
     python: Path
+    kinds: Sequence[str] = KINDS
+    changes: Mapping[str, Any] = {}
+    """of the work, before it is measured."""
+    takes: Callable[[Work], bool] = lambda work: True
+    """whether it has the work."""
 
 
-OURS = Library("a2c_tf", "benchmarks.workers.ours", Path(sys.executable))
-LIMITS = Library("limits", "benchmarks.workers.limits", Path(sys.executable))
-PEERS = (
-    Library("Stable-Baselines3", "benchmarks.workers.sb3", ROOT / ".venv-peers/bin/python"),
-    Library("JAX", "benchmarks.workers.jax_a2c", ROOT / ".venv-jax/bin/python"),
+_PEERS, _JAX = ROOT / ".venv-peers/bin/python", ROOT / ".venv-jax/bin/python"
+_OURS, _LIMITS = "benchmarks.workers.ours", "benchmarks.workers.limits"
+_HERE = Path(sys.executable)
+
+OURS = Library("a2c_tf", _OURS, _HERE)
+OURS_BFLOAT16 = Library(
+    "a2c_tf, bfloat16",
+    _OURS,
+    _HERE,
+    changes={"precision": "mixed_bfloat16"},
+    takes=lambda work: work.is_convolutional,
 )
+LIMITS = Library("limits", _LIMITS, _HERE)
+PEERS = (
+    Library("Stable-Baselines3", "benchmarks.workers.sb3", _PEERS),
+    Library(
+        "JAX",
+        "benchmarks.workers.jax_a2c",
+        _JAX,
+        takes=lambda work: work.gymnax_id is not None,
+    ),
+    Library(
+        "JAX, lax.conv",
+        "benchmarks.workers.jax_a2c",
+        _JAX,
+        kinds=(ACTING, TRAINING),
+        changes={"convolution": "lax"},
+        takes=lambda work: work.is_convolutional and work.gymnax_id is not None,
+    ),
+)
+NETWORK = Library("network alone", _OURS, _HERE, (ACTING, TRAINING), {"has_game": False})
+"""Our acting and training with nothing in the place of the game."""
+EMULATOR = Library("emulator alone", _LIMITS, _HERE, (STEPPING,), takes=lambda work: work.is_atari)
+"""The bare loop of ale-py's vector environment."""
+PARTS = (NETWORK, EMULATOR)
 
 
 class WorkerError(Exception):
@@ -81,15 +115,22 @@ class Worker:
 def started(
     library: Library,
     work: Work,
-    kinds: Sequence[str],
+    kinds: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Worker]:
     """A worker that is ready; it has nothing to save and is killed in the end.
 
+    Args:
+      library: whose speed.
+      work: at what.
+      kinds: those to be measured; None: all of the library's.
+      environment: variables of the process.
+
     Raises:
       WorkerError: where the process ended before.
     """
-    request = json.dumps({"work": work._asdict(), "kinds": kinds})
+    changed = work._replace(**library.changes)
+    request = json.dumps({"work": changed._asdict(), "kinds": kinds or library.kinds})
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any, NamedTuple
 
-from benchmarks.processes import OURS
-from benchmarks.works import ACTING, ALE, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
+from benchmarks.processes import EMULATOR, NETWORK, OURS
+from benchmarks.works import ACTING, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
 
 Rates = dict[str, list[float]]
 """kind -> a rate for every round."""
@@ -55,17 +55,26 @@ class WorkResult:
 
         operations of the network / operations a second of a matrix product
         """
-        alone = self.spread(OURS.name, STEPPING)
-        if kind == STEPPING or alone is None:
+        game = self._game_alone()
+        if kind == STEPPING or game is None:
             return None
-        env_rate = limits.median(ALE) if self._is_atari and ALE in limits.rates else alone.median
         counted = self.about[OURS.name]["operations"]
         operations = counted["acting" if kind == ACTING else "training"]
-        return 1 / (1 / env_rate + operations / limits.median(peak))
+        return 1 / (1 / game + operations / limits.median(peak))
 
-    @property
-    def _is_atari(self) -> bool:
-        return self.work.env_id.startswith("ALE/")
+    def sum_of_parts(self, kind: str) -> float | None:
+        """Steps a second if one step took the time of its environment and of the network, each
+        measured alone."""
+        game, network = self._game_alone(), self.spread(NETWORK.name, kind)
+        if kind == STEPPING or game is None or network is None:
+            return None
+        return 1 / (1 / game + 1 / network.median)
+
+    def _game_alone(self) -> float | None:
+        """Steps a second of the emulator's bare loop, else of our game."""
+        name = EMULATOR.name if self.work.is_atari else OURS.name
+        alone = self.spread(name, STEPPING)
+        return alone.median if alone else None
 
 
 class Results(NamedTuple):
@@ -98,6 +107,7 @@ class Results(NamedTuple):
             **result.work._asdict(),
             "rates": result.by_library,
             "roofline": roofline,
+            "sum of parts": {kind: result.sum_of_parts(kind) for kind in KINDS[1:]},
             "about": result.about,
             "notes": result.notes,
         }

@@ -2,24 +2,34 @@
 
 CartPole, MinAtar's games and Pong: stepping alone, with acting, and with training. Every library
 works in a process of its own, and they take turns: each measures everything once a round. Beside
-them stands what the machine could do: environments at their speed alone, and the network's
-operations at that of a matrix product. `make peers` makes the environments of the peers.
+them stands what the machine could do: environments at their speed alone, and the network alone or
+its operations at the speed of a matrix product. `make peers` makes the environments of the peers.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from a2c_tf.command_line import at_least
 from benchmarks import machine, throughput_chart, throughput_table
-from benchmarks.processes import LIMITS, OURS, PEERS, Library, Worker, WorkerError, started
+from benchmarks.processes import (
+    LIMITS,
+    OURS,
+    OURS_BFLOAT16,
+    PARTS,
+    PEERS,
+    Library,
+    Worker,
+    WorkerError,
+    started,
+)
 from benchmarks.results import Limits, Results, WorkResult
-from benchmarks.works import ALE, BFLOAT16, FLOAT32, KINDS, PONG, WORKS, Work
+from benchmarks.works import BFLOAT16, FLOAT32, KINDS, PONG, WORKS, Work
 
 OUT = Path(__file__).parent / "results" / "throughput.json"
 
@@ -51,22 +61,26 @@ def measure(work: Work, libraries: list[Library], rounds: int) -> WorkResult:
     result = WorkResult(work)
     workers: dict[str, Worker] = {}
     with contextlib.ExitStack() as stack:
-        for library in libraries:
+        taking = [library for library in libraries if library.takes(work)]
+        for library in taking:
             _tell(f"{work.full_name()}: {library.name} warms up")
             try:
-                workers[library.name] = stack.enter_context(_start(library, work))
+                workers[library.name] = stack.enter_context(started(library, work))
             except WorkerError as error:
                 result.notes[library.name] = str(error)
         result.about = {name: worker.about for name, worker in workers.items()}
         for round_ in range(rounds):
             _tell(f"{work.full_name()}: round {round_ + 1} of {rounds}")
             for kind in KINDS:
-                _take_turns(workers, kind, result)
+                measuring = [library.name for library in taking if kind in library.kinds]
+                _take_turns(workers, measuring, kind, result)
     return result
 
 
-def _take_turns(workers: dict[str, Worker], kind: str, result: WorkResult) -> None:
-    for name in list(workers):
+def _take_turns(
+    workers: dict[str, Worker], measuring: Sequence[str], kind: str, result: WorkResult
+) -> None:
+    for name in [name for name in measuring if name in workers]:
         try:
             rate = workers[name].measure(kind).rate
         except WorkerError as error:
@@ -77,8 +91,8 @@ def _take_turns(workers: dict[str, Worker], kind: str, result: WorkResult) -> No
 
 
 def measure_limits(rounds: int) -> Limits:
-    """What the machine can do; without ale-py nothing of Pong."""
-    kinds = [FLOAT32, BFLOAT16, *([ALE] if importlib.util.find_spec("ale_py") else [])]
+    """What the machine can do."""
+    kinds = (FLOAT32, BFLOAT16)
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     _tell("limits of the machine")
     with started(LIMITS, PONG, kinds) as worker:
@@ -88,12 +102,6 @@ def measure_limits(rounds: int) -> Limits:
     return Limits(rates)
 
 
-def _start(library: Library, work: Work) -> contextlib.AbstractContextManager[Worker]:
-    if library.name == "JAX" and work.gymnax_id is None:
-        raise WorkerError("gymnax does not have it")
-    return started(library, work, KINDS)
-
-
 def _libraries(peers: bool) -> tuple[list[Library], list[str]]:
     """Ours and the peers that are installed, and a note for each that is not."""
     wanted = PEERS if peers else ()
@@ -101,7 +109,8 @@ def _libraries(peers: bool) -> tuple[list[Library], list[str]]:
     notes = [f"{peer.name} is not measured: make peers installs it" for peer in missing]
     for note in notes:
         _tell(note)
-    return [OURS, *(peer for peer in wanted if peer not in missing)], notes
+    present = [peer for peer in wanted if peer not in missing]
+    return [OURS, OURS_BFLOAT16, *present, *PARTS], notes
 
 
 def _tell(message: str) -> None:

@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from benchmarks.processes import PARTS
 from benchmarks.results import Results, Spread
 from benchmarks.works import KINDS, STEPPING
 
-COLORS = ("#d95f02", "#7570b3", "#1b9e77")
+COLORS = ("#d95f02", "#fdb863", "#7570b3", "#1b9e77", "#8dd3c7")
 NOTHING = Spread(np.nan, np.nan, np.nan)
 TITLES = dict(zip(KINDS, ("stepping alone", "stepping and acting", "training"), strict=True))
 
@@ -37,7 +38,9 @@ def draw(results: Results, path: Path) -> None:
 
 
 def _draw_kind(axes: Axes, results: Results, kind: str) -> None:
-    libraries, x = results.libraries(), np.arange(len(results.works))
+    parts = [part.name for part in PARTS]
+    libraries = [name for name in results.libraries() if name not in parts]
+    x = np.arange(len(results.works))
     width = 0.8 / len(libraries)
     for i, (name, color) in enumerate(zip(libraries, COLORS, strict=False)):
         spreads = [result.spread(name, kind) or NOTHING for result in results.works]

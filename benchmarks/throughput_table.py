@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.processes import OURS
+from benchmarks.processes import OURS, PARTS
 from benchmarks.results import Results, WorkResult, spread
-from benchmarks.works import ALE, KINDS
+from benchmarks.works import KINDS, TRAINING
 
 
 def text(results: Results) -> str:
-    parts = [_machine(results), _limits(results), _steps(results), *_notes(results)]
-    return "\n\n".join(parts)
+    parts = [_machine(results), _limits(results), _steps(results), _ratios(results)]
+    return "\n\n".join([*parts, *_notes(results)])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
@@ -45,23 +45,22 @@ def _machine(results: Results) -> str:
 
 
 def _limits(results: Results) -> str:
-    rows = [
-        (kind, *((number(rates), "steps/s") if kind == ALE else (number(rates, 1e9), "GFLOP/s")))
-        for kind, rates in results.limits.rates.items()
-    ]
+    rows = [(kind, number(rates, 1e9), "GFLOP/s") for kind, rates in results.limits.rates.items()]
     return table(("limit of the machine", "median (range)", "unit"), rows, 1)
 
 
 def _steps(results: Results) -> str:
     libraries = results.libraries()
-    header = ("work", "frames/step", "what", *libraries, "roofline", "ours of it")
+    shares = ("sum of parts", "ours of it", "roofline", "ours of it")
+    header = ("work", "frames/step", "what", *libraries, *shares)
     rows = [
         (
             result.work.full_name(),
             str(result.work.frames_per_step),
             kind,
             *(_cell(result, name, kind) for name in libraries),
-            *_roofline(result, kind, results),
+            *_share(result, kind, result.sum_of_parts(kind)),
+            *_share(result, kind, result.roofline(kind, results.limits)),
         )
         for result in results.works
         for kind in KINDS
@@ -75,11 +74,27 @@ def _cell(result: WorkResult, library: str, kind: str) -> str:
     return number(rates) if rates else "-"
 
 
-def _roofline(result: WorkResult, kind: str, results: Results) -> tuple[str, str]:
-    ceiling, ours = result.roofline(kind, results.limits), result.spread(OURS.name, kind)
+def _share(result: WorkResult, kind: str, ceiling: float | None) -> tuple[str, str]:
+    ours = result.spread(OURS.name, kind)
     if ceiling is None or ours is None:
         return "-", "-"
     return f"{ceiling:,.0f}", f"{ours.median / ceiling:.0%}"
+
+
+def _ratios(results: Results) -> str:
+    """Medians of ours over those of each other, in training."""
+    hidden = {OURS.name, *(part.name for part in PARTS)}
+    others = [name for name in results.libraries() if name not in hidden]
+    rows = [
+        (result.work.full_name(), *(_ratio(result, name) for name in others))
+        for result in results.works
+    ]
+    return f"Trained steps, {OURS.name} over:\n\n{table(('work', *others), rows, 1)}"
+
+
+def _ratio(result: WorkResult, other: str) -> str:
+    ours, theirs = result.spread(OURS.name, TRAINING), result.spread(other, TRAINING)
+    return f"{ours.median / theirs.median:.2f}" if ours and theirs else "-"
 
 
 def _notes(results: Results) -> list[str]:

@@ -8,8 +8,8 @@ STEPPING, ACTING, TRAINING = "stepping", "acting", "training"
 KINDS = (STEPPING, ACTING, TRAINING)
 """Environments with random actions; with sampled actions of the network; with updates as well."""
 
-FLOAT32, BFLOAT16, ALE = "float32 matrix product", "bfloat16 matrix product", "bare ALE loop"
-"""Limits of the machine: operations a second, and steps a second of Pong without an agent."""
+FLOAT32, BFLOAT16 = "float32 matrix product", "bfloat16 matrix product"
+"""Limits of the machine: operations a second."""
 
 
 class Work(NamedTuple):
@@ -30,13 +30,27 @@ class Work(NamedTuple):
     """T."""
     compile: str = "auto"
     """`run.compile` of ours."""
+    precision: str = "float32"
+    """`network.precision` of ours."""
+    has_game: bool = True
+    """False: one observation, seen again and again, stands in its place (ours)."""
+    convolution: str = "patches"
+    """of JAX: a product of patches, or lax, its own convolution as flax has it."""
     frames_per_step: int = 1
     """frames that the emulator draws in a step."""
 
     @property
+    def is_atari(self) -> bool:
+        return self.env_id.startswith("ALE/")
+
+    @property
+    def is_convolutional(self) -> bool:
+        return self.torso != "mlp"
+
+    @property
     def gymnax_id(self) -> str | None:
         """gymnax's name for the game, if it has it."""
-        if self.env_id.startswith("ALE/"):
+        if self.is_atari:
             return None
         game = self.env_id.removeprefix("MinAtar/").removesuffix("-v1")
         return f"{game}-MinAtar" if game != self.env_id.removesuffix("-v1") else self.env_id

@@ -13,7 +13,7 @@ from a2c_tf.networks import make_actor_critic
 from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from benchmarks import operations, works
-from benchmarks.processes import OURS, Library, WorkerError, started
+from benchmarks.processes import NETWORK, OURS, Library, WorkerError, started
 from benchmarks.results import Limits, WorkResult
 from benchmarks.throughput_table import table
 
@@ -25,9 +25,10 @@ def test_operations_of_the_nature_network():
     first = 20 * 20 * 32 * (8 * 8 * 4)
     others = 9 * 9 * 64 * (4 * 4 * 32) + 7 * 7 * 64 * (3 * 3 * 64) + 7 * 7 * 64 * 512 + 512 * 7
     forward = 2 * (first + others)
-    # forward to act, forward to learn, weights' and inputs' gradients, half a bootstrap
-    training = 2 * forward + forward + 2 * others + forward // 2
-    assert operations.count(model, 2) == (forward, training)
+    # forward to act, weights' and inputs' gradients, half a bootstrap, and a forward to learn
+    training = forward + forward + 2 * others + forward // 2
+    assert operations.count(model, 2, True) == (forward, training)
+    assert operations.count(model, 2, False) == (forward, training + forward)
 
 
 def test_the_roofline_adds_the_time_of_environment_and_network():
@@ -39,6 +40,15 @@ def test_the_roofline_adds_the_time_of_environment_and_network():
     assert result.roofline(works.TRAINING, limits) == pytest.approx(1e6)
     assert result.roofline(works.TRAINING, limits, works.BFLOAT16) == pytest.approx(1 / 0.75e-6)
     assert result.roofline(works.STEPPING, limits) is None
+
+
+def test_the_sum_of_parts_takes_the_emulator_for_atari():
+    result = WorkResult(works.PONG)
+    result.rates("network alone", works.TRAINING).append(1_000)
+    result.rates("a2c_tf", works.STEPPING).append(1)
+    assert result.sum_of_parts(works.TRAINING) is None
+    result.rates("emulator alone", works.STEPPING).append(4_000)
+    assert result.sum_of_parts(works.TRAINING) == pytest.approx(800)
 
 
 def test_names_of_the_games_in_gymnax():
@@ -61,6 +71,12 @@ def test_a_worker_measures_each_kind_it_was_started_for():
     assert worker.first_seconds.keys() == worker.start_seconds.keys() == set(works.KINDS)
     assert worker.about["operations"]["acting"] == 2 * (4 * 64 + 64 * 64 + 64 * 2 + 64)
     assert all(turn.amount > 0 and turn.rate > 0 for turn in turns.values())
+
+
+def test_the_network_alone_takes_the_steps_that_it_counts():
+    with started(NETWORK, works.minatar("Breakout", 4)) as worker:
+        turns = [worker.measure(kind) for kind in NETWORK.kinds]
+    assert all(turn.amount > 0 and turn.amount % 4 == 0 for turn in turns)
 
 
 def test_a_worker_that_ends_says_why():

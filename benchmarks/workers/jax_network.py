@@ -46,7 +46,8 @@ def initial(
 def apply(parameters: Parameters, observation: jax.Array, work: Work) -> Output:
     activate, x = ACTIVATIONS[work.activation], observation
     if "conv" in parameters:
-        x = activate(_affine(parameters["conv"], _patches(x)))
+        convolve = _convolved if work.convolution == "lax" else _multiplied
+        x = activate(convolve(parameters["conv"], x))
     x = x.reshape(x.shape[0], -1)
     for i in range(len(work.hidden)):
         x = activate(_affine(parameters[f"dense_{i}"], x))
@@ -56,6 +57,18 @@ def apply(parameters: Parameters, observation: jax.Array, work: Work) -> Output:
 
 def _affine(layer: Parameters, x: jax.Array) -> jax.Array:
     return x @ layer["kernel"] + layer["bias"]
+
+
+def _multiplied(layer: Parameters, x: jax.Array) -> jax.Array:
+    return _affine(layer, _patches(x))
+
+
+def _convolved(layer: Parameters, x: jax.Array) -> jax.Array:
+    """As flax's layers do it."""
+    kernel = layer["kernel"].reshape(SIZE, SIZE, -1, FILTERS)
+    form = ("NHWC", "HWIO", "NHWC")
+    y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=form)
+    return y + layer["bias"]
 
 
 def _patches(x: jax.Array) -> jax.Array:

@@ -16,8 +16,9 @@ startup.import_tensorflow()
 import numpy as np
 import tensorflow as tf
 
+from a2c_tf.envs.atari import STICKY_PROBABILITY
 from benchmarks.workers import protocol
-from benchmarks.works import ALE, BFLOAT16, FLOAT32, Work
+from benchmarks.works import BFLOAT16, FLOAT32, STEPPING, Work
 
 SIZE = 2048
 """of the square matrices: 17 billion operations, 50 MB in float32."""
@@ -28,7 +29,7 @@ def build(work: Work) -> protocol.Built:
     makers = {
         FLOAT32: lambda: _matrix_product(tf.float32),
         BFLOAT16: lambda: _matrix_product(tf.bfloat16),
-        ALE: lambda: _ale(work.num_envs),
+        STEPPING: lambda: _ale(work.num_envs),
     }
     return protocol.Built(makers, {"threads": f"{os.cpu_count()} intra-op"})
 
@@ -54,7 +55,8 @@ def _ale(num_envs: int) -> protocol.Run:
     """Pong with random actions, in ALE's own vector environment and threads."""
     from ale_py.vector_env import AtariVectorEnv
 
-    envs, rng = AtariVectorEnv("pong", num_envs), np.random.default_rng(0)
+    envs = AtariVectorEnv("pong", num_envs, repeat_action_probability=STICKY_PROBABILITY)
+    rng = np.random.default_rng(0)
     actions = envs.single_action_space.n
     envs.reset(seed=0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import platform
 import sys
@@ -12,16 +14,17 @@ from a2c_tf import startup
 startup.import_tensorflow()
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, train_step
+from a2c_tf import builders, replay, train_step
 from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
 from a2c_tf.networks import has_convolutions
-from a2c_tf.types import UnrollState
+from a2c_tf.types import EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, make_advance
 from benchmarks import operations
 from benchmarks.workers import protocol
@@ -32,13 +35,17 @@ def build(work: Work) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
     config = make_config(work)
     env = registry.make(config.env)
+    if not work.has_game:
+        env = NoGame(env.spec)
     agent = builders.make_agent(env.spec, config)
+    mode = _mode(env, agent, config)
     makers = {
         STEPPING: lambda: _stepping(env, agent),
         ACTING: lambda: _acting(env, agent, config),
         TRAINING: lambda: _training(env, agent, config),
     }
-    counted = operations.count(agent.model, work.unroll_length)
+    keeps = mode.keeps_activations and replay.is_possible(agent.model)
+    counted = operations.count(agent.model, work.unroll_length, keeps)
     return protocol.Built(makers, {**_about(), "operations": counted._asdict()})
 
 
@@ -51,11 +58,33 @@ def make_config(work: Work) -> Config:
                 "torso": work.torso,
                 "hidden": list(work.hidden),
                 "activation": work.activation,
+                "precision": work.precision,
             },
             "a2c": {"unroll_length": work.unroll_length},
             "run": {"total_steps": 10**12, "compile": work.compile},
         }
     )
+
+
+class NoGame:
+    """One observation, seen again and again: what is left is the time of the network."""
+
+    def __init__(self, spec: EnvSpec) -> None:
+        self.spec = spec._replace(backend="graph")
+        spec.observation_space.seed(0)
+        self._seen = np.stack([spec.observation_space.sample() for _ in range(spec.num_envs)])
+
+    def reset(self, seed: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
+        return self.step(tf.constant(self._seen), seed)
+
+    def step(self, state: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
+        nothing = tf.zeros([self.spec.num_envs])
+        return state, TimeStep(state, nothing, nothing + 1, tf.zeros_like(nothing, tf.bool))
+
+
+def _mode(env: Environment, agent: builders.Agent, config: Config) -> train_step.Mode:
+    graph_native = env.spec.backend == "graph"
+    return train_step.choose_mode(config.run.compile, graph_native, has_convolutions(agent.model))
 
 
 def _training(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
@@ -74,11 +103,11 @@ def _training(env: Environment, agent: builders.Agent, config: Config) -> protoc
 
 def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
     """Network, sampled actions and environment; nothing is kept and nothing learned."""
-    graph_native = env.spec.backend == "graph"
-    convolutional = has_convolutions(agent.model)
-    mode = train_step.choose_mode(config.run.compile, graph_native, convolutional)
-    advance = mode.accelerate_advance(make_advance(env, agent.distribution))
-    return _looped(env, agent, advance, agent.policy, mode.whole_xla)
+    mode = _mode(env, agent, config)
+    choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
+    advance = mode.accelerate_advance(choice)
+    scope = functools.partial(builders.precision_scope, agent.model, config)
+    return _looped(env, agent, advance, agent.policy, mode.whole_xla, scope)
 
 
 def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
@@ -86,12 +115,19 @@ def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
     distribution = agent.distribution
     size = distribution.head_size + distribution.free_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
-    advance = make_advance(env, distribution)
-    return _looped(env, agent, advance, lambda *_: uniform, env.spec.backend == "graph")
+    in_graph = env.spec.backend == "graph"
+    choice = train_step.as_it_is if in_graph else train_step.xla
+    advance = make_advance(env, distribution, accelerate=choice)
+    return _looped(env, agent, advance, lambda *_: uniform, in_graph)
 
 
 def _looped(
-    env: Environment, agent: builders.Agent, advance: Advance, policy: Policy, whole_xla: bool
+    env: Environment,
+    agent: builders.Agent,
+    advance: Advance,
+    policy: Policy,
+    whole_xla: bool,
+    scope: train_step.Scope = contextlib.nullcontext,
 ) -> protocol.Run:
     """Steps in one compiled call, autoresets not counted."""
 
@@ -102,7 +138,8 @@ def _looped(
 
     def many(state: UnrollState, steps: tf.Tensor) -> tuple[tf.Tensor, UnrollState]:
         start = (tf.constant(0), tf.constant(0, tf.int64), state)
-        return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
+        with scope():
+            return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
 
     compiled = tf.function(many, jit_compile=whole_xla, autograph=False)
     state = agent.start(env, builders.make_seeds(0))
