@@ -76,6 +76,13 @@ def test_samples_have_the_frequencies_of_the_softmax(variant):
     assert stats.chisquare(counts, expected, sum_check=False).pvalue > 0.01
 
 
+def test_a_sample_is_where_logits_and_gumbel_noise_are_highest(variant):
+    noise = threefry.uniform([11, 5], tf.constant([7, 2]))
+    gumbel = -np.log(-np.log(noise.numpy().astype(np.float64)))
+    expected = (LOGITS + gumbel).argmax(axis=-1)
+    np.testing.assert_array_equal(variant(CATEGORICAL.sample)(tf.constant(LOGITS), noise), expected)
+
+
 def test_samples_are_the_same_in_every_mode(variant):
     noise = threefry.uniform([11, 5], tf.constant([7, 1]))
     logits = tf.constant(LOGITS)

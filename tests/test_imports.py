@@ -97,6 +97,7 @@ MAY_IMPORT = {
     "a2c_tf.envs.pendulum": {"envs.base", "envs.drawing.classic_control", "types"},
     "a2c_tf.envs.minatar.board": {"envs.base", "envs.drawing.boards", "types"},
     "a2c_tf.envs.minatar.bitboard": {"envs.minatar.board"},
+    "a2c_tf.envs.minatar.planes": {"envs.minatar.board"},
     "a2c_tf.envs.minatar.asterix": {
         "envs.drawing.palettes",
         "envs.minatar.bitboard",
@@ -114,6 +115,7 @@ MAY_IMPORT = {
         "envs.drawing.palettes",
         "envs.minatar.bitboard",
         "envs.minatar.board",
+        "envs.minatar.planes",
     },
     "a2c_tf.envs.minatar.freeway": {
         "envs.drawing.palettes",

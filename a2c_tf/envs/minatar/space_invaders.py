@@ -2,30 +2,32 @@
 
 Aliens march from edge to edge, come down a row at each, and shoot; an episode ends when one of
 them or a bullet meets the cannon. https://github.com/kenjyoung/MinAtar
+
+Boards are ten columns `[B, 10]` int32: bit y of number x is the cell in row y and column x.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, shift, to_planes
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, count, is_row, meet
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
+from a2c_tf.envs.minatar.planes import columns_to_planes
 
 GROUND = SIZE - 1
 START_COLUMN = 5
 COOLDOWN = 5  # steps between shots of the cannon
 ALIEN_COOLDOWN = 10
 SLOWEST, FASTEST = 12, 6  # most steps between the aliens' moves, in the first and the last wave
-WAVE_ROWS = 4
-WAVE_COLUMNS = 0b0011111100  # 2 to 7
+WAVE_ROWS = 0b1111  # 0 to 3
+WAVE_COLUMNS = (2, 7)
 
 
 class SpaceInvadersState(NamedTuple):
-    """The whole game; each field leads with `[B]`, boards are bits."""
+    """The whole game; each field leads with `[B]`, boards are columns of bits."""
 
     cannon: tf.Tensor  # int32, its column
     aliens: tf.Tensor  # [B, 10] int32
@@ -77,7 +79,7 @@ class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
         self, game: SpaceInvadersState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[SpaceInvadersState, tf.Tensor, tf.Tensor]:
         cannon, bullets, shot_timer = self._act(game, action)
-        here = at(GROUND, cannon)
+        here = _at(GROUND, cannon)
         alien_bullets = _move_down(game.alien_bullets)
         terminated = meet(alien_bullets | game.aliens, here)
         aliens, rightward, move_timer, landed = _march(game)
@@ -103,14 +105,14 @@ class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
     def observe(self, game: SpaceInvadersState) -> tf.Tensor:
         rightward = game.rightward[:, tf.newaxis]
         planes = [
-            at(GROUND, game.cannon),
+            _at(GROUND, game.cannon),
             game.aliens,
             tf.where(rightward, 0, game.aliens),
             tf.where(rightward, game.aliens, 0),
             game.bullets,
             game.alien_bullets,
         ]
-        return to_planes(planes)
+        return columns_to_planes(planes)
 
     def _act(
         self, game: SpaceInvadersState, action: tf.Tensor
@@ -120,7 +122,7 @@ class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
         right = tf.cast(chosen(action, "right", self.spec), tf.int32)
         left = tf.cast(chosen(action, "left", self.spec), tf.int32)
         cannon = tf.clip_by_value(game.cannon + right - left, 0, SIZE - 1)
-        shot = tf.where(fires[:, tf.newaxis], at(GROUND - 1, cannon), 0)
+        shot = tf.where(fires[:, tf.newaxis], _at(GROUND - 1, cannon), 0)
         return cannon, _move_up(game.bullets) | shot, tf.where(fires, COOLDOWN, game.shot_timer)
 
     def _next_wave(self, game: SpaceInvadersState) -> SpaceInvadersState:
@@ -135,7 +137,13 @@ class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
 
 def _wave() -> tf.Tensor:
     """The aliens that a wave starts with, `[10]`."""
-    return tf.where(tf.range(SIZE) < WAVE_ROWS, WAVE_COLUMNS, 0)
+    x, (first, last) = tf.range(SIZE), WAVE_COLUMNS
+    return tf.where((x >= first) & (x <= last), WAVE_ROWS, 0)
+
+
+def _at(y: int, x: tf.Tensor) -> tf.Tensor:
+    """A board with the one cell (y, x), `x` `[B]`."""
+    return tf.where(is_row(x), 1 << y, 0)
 
 
 def _march(
@@ -144,31 +152,41 @@ def _march(
     """Where it is time: aliens moved, their direction, timer, and whether they came too low."""
     moves = game.move_timer == 0
     timer = tf.where(moves, tf.minimum(count(game.aliens), game.move_period), game.move_timer)
-    edge = tf.where(game.rightward, 1 << (SIZE - 1), 1)
-    turns = moves & meet(game.aliens, edge[:, tf.newaxis])
-    lower = tf.concat([game.aliens[:, -1:], game.aliens[:, :-1]], axis=1)  # goes round
-    beside = shift(game.aliens, game.rightward[:, tf.newaxis])
+    edge = tf.where(game.rightward, game.aliens[:, -1], game.aliens[:, 0])
+    turns = moves & (edge != 0)
+    lower = _move_down(game.aliens) | tf.bitwise.right_shift(game.aliens, GROUND)  # goes round
+    beside = _move_sideways(game.aliens, game.rightward)
     moved = tf.where(turns[:, tf.newaxis], lower, beside)
     aliens = tf.where(moves[:, tf.newaxis], moved, game.aliens)
-    return aliens, game.rightward ^ turns, timer, turns & (game.aliens[:, GROUND] != 0)
+    return aliens, game.rightward ^ turns, timer, turns & meet(game.aliens, 1 << GROUND)
 
 
 def _shooter(aliens: tf.Tensor, cannon: tf.Tensor) -> tf.Tensor:
     """The lowest alien of the column nearest to the cannon, the left one of two; a board."""
-    columns = tf.range(SIZE)
-    inhabited = functools.reduce(tf.bitwise.bitwise_or, tf.unstack(aliens, axis=1))  # [B]
-    offset = columns - cannon[:, tf.newaxis]
+    offset = tf.range(SIZE) - cannon[:, tf.newaxis]
     order = 2 * tf.abs(offset) + tf.cast(offset > 0, tf.int32)  # no two columns are equally near
-    order = tf.where((inhabited[:, tf.newaxis] & bit(columns)) != 0, order, 2 * SIZE)
+    order = tf.where(aliens != 0, order, 2 * SIZE)
     nearest = order == tf.reduce_min(order, axis=1, keepdims=True)
-    column = tf.reduce_sum(tf.where(nearest, bit(columns), 0), axis=1, keepdims=True)
-    row = tf.reduce_max(tf.where((aliens & column) != 0, tf.range(SIZE), -1), axis=1)
-    return tf.where(is_row(row), column, 0)
+    return tf.where(nearest, _highest_bit(aliens), 0)
 
 
-def _move_up(rows: tf.Tensor) -> tf.Tensor:
-    return tf.pad(rows[:, 1:], [[0, 0], [0, 1]])
+def _highest_bit(columns: tf.Tensor) -> tf.Tensor:
+    """The lowest cell of each column alone."""
+    filled = columns
+    for distance in (1, 2, 4, 8):
+        filled |= tf.bitwise.right_shift(filled, distance)
+    return filled ^ tf.bitwise.right_shift(filled, 1)
 
 
-def _move_down(rows: tf.Tensor) -> tf.Tensor:
-    return tf.pad(rows[:, :-1], [[0, 0], [1, 0]])
+def _move_sideways(columns: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
+    right = tf.pad(columns[:, :-1], [[0, 0], [1, 0]])
+    left = tf.pad(columns[:, 1:], [[0, 0], [0, 1]])
+    return tf.where(rightward[:, tf.newaxis], right, left)
+
+
+def _move_up(columns: tf.Tensor) -> tf.Tensor:
+    return tf.bitwise.right_shift(columns, 1)
+
+
+def _move_down(columns: tf.Tensor) -> tf.Tensor:
+    return tf.bitwise.left_shift(columns, 1) & FULL_ROW

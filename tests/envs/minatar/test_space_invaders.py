@@ -57,7 +57,7 @@ def test_the_defaults_are_those_of_minatar(version: str, meanings: tuple[str, ..
 def encode(game: oracle.Env) -> SpaceInvadersState:
     bits = 2 ** np.arange(10)
     boards = {
-        ours: ((getattr(game, theirs) != 0) @ bits).astype(np.int32)
+        ours: (bits @ (getattr(game, theirs) != 0)).astype(np.int32)
         for ours, theirs in BOARDS.items()
     }
     scalars = {ours: np.int32(getattr(game, theirs)) for ours, theirs in SCALARS.items()}
@@ -133,10 +133,10 @@ def test_the_next_wave_comes_where_the_last_alien_dies(
 ) -> None:
     env = SpaceInvaders(1, ramping=ramping)
     first = env.initial(tf.zeros([0, 1]))
-    alien = tf.constant([[0, 0, 1, *[0] * 7]])
+    alien = tf.constant([[0b100, *[0] * 9]])
     before = first._replace(
         aliens=alien,
-        bullets=tf.roll(alien, 1, axis=1),
+        bullets=tf.bitwise.left_shift(alien, 1),
         rightward=tf.constant([True]),
         move_timer=tf.constant([3]),
         move_period=tf.constant([period]),
