@@ -1,8 +1,9 @@
 """`python -m benchmarks.scaling`: what training costs as the work grows, and what a start costs.
 
-Environments B, steps T, the network's width, and ways to compile: each point in a process of its
-own, of which it gives the speed, the time of the first call (tracing, compiling and one update)
-and the largest memory. The first start finds no bytecode of Python, as after an installation.
+Environments B, steps T, the network's width, ways to compile, and precision: each point in a
+process of its own, of which it gives the speed, the time of the first call (tracing, compiling and
+one update) and the largest memory. The first start finds no bytecode of Python, as after an
+installation.
 """
 
 from __future__ import annotations
@@ -18,14 +19,24 @@ from a2c_tf.command_line import at_least
 from benchmarks import machine
 from benchmarks.processes import OURS, WorkerError, started
 from benchmarks.throughput_table import number, table
-from benchmarks.works import TRAINING, Work, cartpole, minatar
+from benchmarks.works import PONG, TRAINING, Work, cartpole, minatar
 
 OUT = Path(__file__).parent / "results" / "scaling.json"
 B, T = 32, 5
 NUM_ENVS = (16, 64, 256, 1024, 4096)
 UNROLL_LENGTHS = (5, 16, 32, 64, 128)
 WIDTHS = (32, 128, 512, 1024)
-HEADER = ("work", "B", "T", "widths", "compile", "steps/s", "first call, s", "memory, MB")
+HEADER = (
+    "work",
+    "B",
+    "T",
+    "widths",
+    "compile",
+    "precision",
+    "steps/s",
+    "first call, s",
+    "memory, MB",
+)
 
 
 class Point(NamedTuple):
@@ -44,6 +55,7 @@ class Point(NamedTuple):
             str(work.unroll_length),
             "x".join(map(str, work.hidden)),
             work.compile,
+            work.precision,
             number(self.rates),
             f"{self.first_call_seconds:.1f}",
             f"{self.peak_bytes / 1e6:,.0f}",
@@ -62,7 +74,7 @@ class Start(NamedTuple):
 
 
 def works() -> list[Work]:
-    """Every point once."""
+    """Every point once; Pong for its memory."""
     bases = (cartpole(B), minatar("Breakout", B))
     grown = [
         work
@@ -74,7 +86,8 @@ def works() -> list[Work]:
             *(base._replace(num_envs=128, compile=mode) for mode in ("xla", "mixed")),
         )
     ]
-    return list(dict.fromkeys(grown))
+    mixed = minatar("Breakout", 128)._replace(precision="mixed_bfloat16")
+    return list(dict.fromkeys([*grown, mixed, mixed._replace(num_envs=512), PONG]))
 
 
 def measure(work: Work, rounds: int) -> Point:
