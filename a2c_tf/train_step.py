@@ -18,7 +18,7 @@ from a2c_tf.long_unroll import long_unroll
 from a2c_tf.types import Accelerate, EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
 
-LONGEST_WRITTEN_OUT = 16
+LONGEST_WRITTEN_OUT = 8
 """steps that XLA compiles fast, and to a faster program than a loop."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any, NamedTuple
 
-from benchmarks.processes import EMULATOR, NETWORK, OURS
+from benchmarks.processes import EMULATOR, NETWORK, OURS, OURS_BFLOAT16, PARTS, PEERS
 from benchmarks.works import ACTING, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
 
 Rates = dict[str, list[float]]
@@ -86,7 +86,9 @@ class Results(NamedTuple):
 
     def libraries(self) -> list[str]:
         """Those with figures, ours first."""
-        return list(dict.fromkeys(name for result in self.works for name in result.by_library))
+        measured = {name for result in self.works for name in result.by_library}
+        order = [library.name for library in (OURS, OURS_BFLOAT16, *PEERS, *PARTS)]
+        return [name for name in order if name in measured]
 
     def as_json(self) -> dict[str, Any]:
         return {

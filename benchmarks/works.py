@@ -33,7 +33,7 @@ class Work(NamedTuple):
     precision: str = "float32"
     """`network.precision` of ours."""
     has_game: bool = True
-    """False: one observation, seen again and again, stands in its place (ours)."""
+    """False: the same observations, again and again, stand in its place (ours)."""
     convolution: str = "patches"
     """of JAX: a product of patches, or lax, its own convolution as flax has it."""
     frames_per_step: int = 1

@@ -11,14 +11,14 @@ import pytest
 import tensorflow as tf
 from envs.puzzles import Identity, Masked
 
-from a2c_tf import builders, threefry
+from a2c_tf import builders, threefry, train_step
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.forward import StepOutput
 from a2c_tf.long_unroll import long_unroll
 from a2c_tf.settings import NetworkConfig
-from a2c_tf.types import CoreState, EnvSpec, TimeStep, UnrollState
+from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll
 
 SEED = tf.constant([3, 0])
@@ -102,6 +102,23 @@ def test_the_statistics_are_those_of_the_episodes_that_ended(scripted):
     assert [float(x) for x in statistics] == [2.0, 63.0, 5.0]
     np.testing.assert_array_equal(state.episode_return, [9.0, 50.0])
     np.testing.assert_array_equal(state.episode_length, [2, 1])
+
+
+@pytest.mark.parametrize("environment", [CartPole(64), Masked(64)])
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_compiled_choice_is_the_same(environment, deterministic):
+    """As host environments have it, whose steps around it cannot be compiled; masks included."""
+    actions = int(environment.spec.action_space.n)
+    logits = tf.random.stateless_normal([64, actions], [1, 2])
+    state = initial_state(environment, SEED, SEED)
+
+    def acted(accelerate: Accelerate) -> tf.Tensor:
+        advance = make_advance(
+            environment, Categorical(actions), deterministic, accelerate=accelerate
+        )
+        return advance(state, says(logits))[1].action
+
+    np.testing.assert_array_equal(acted(train_step.xla), acted(train_step.as_it_is))
 
 
 def test_two_unrolls_are_one_twice_as_long():

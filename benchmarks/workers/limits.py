@@ -5,6 +5,7 @@ Started by `benchmarks.throughput`.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from typing import Any
@@ -31,7 +32,9 @@ def build(work: Work) -> protocol.Built:
         BFLOAT16: lambda: _matrix_product(tf.bfloat16),
         STEPPING: lambda: _ale(work.num_envs),
     }
-    return protocol.Built(makers, {"threads": f"{os.cpu_count()} intra-op"})
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "ale-py")}
+    about = {"versions": versions, "threads": f"{os.cpu_count()} intra-op"}
+    return protocol.Built(makers, about)
 
 
 def _matrix_product(dtype: tf.DType) -> protocol.Run:
