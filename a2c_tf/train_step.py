@@ -19,7 +19,7 @@ from a2c_tf.types import Accelerate, EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
 
 LONGEST_WRITTEN_OUT = 8
-"""steps that XLA compiles fast, and to a faster program than a loop."""
+"""steps that XLA compiles in seconds, and to a program no slower than a loop."""
 
 
 class Report(NamedTuple):
