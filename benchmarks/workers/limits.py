@@ -6,6 +6,7 @@ Started by `benchmarks.throughput`.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from typing import Any
@@ -32,7 +33,9 @@ def build(work: Work) -> protocol.Built:
         BFLOAT16: lambda: _matrix_product(tf.bfloat16),
         STEPPING: lambda: _ale(work.num_envs),
     }
-    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "ale-py")}
+    versions = {"tensorflow": tf.__version__}
+    if importlib.util.find_spec("ale_py"):  # else the matrices alone are measured
+        versions["ale-py"] = importlib.metadata.version("ale-py")
     about = {"versions": versions, "threads": f"{os.cpu_count()} intra-op"}
     return protocol.Built(makers, about)
 
