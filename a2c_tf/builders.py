@@ -19,6 +19,7 @@ from a2c_tf import (
     optimizers,
     precision,
     replay,
+    shards,
     train_step,
 )
 from a2c_tf.config import Config, ConfigError
@@ -120,6 +121,7 @@ def make_training(
     except ValueError as error:
         raise ConfigError(str(error)) from None
     a2c = config.a2c
+    num_shards = count_shards(env.spec, mode)
     scale = RewardScale(env.spec.num_envs, a2c.gamma) if a2c.scale_reward else None
     learner = Learner(
         agent.model,
@@ -130,6 +132,7 @@ def make_training(
         a2c.max_grad_norm,
         Running(networks.normalizers(agent.model, env.spec), scale),
         accelerate=mode.accelerate_learner,
+        num_shards=num_shards,
     )
     advance = mode.accelerate_advance(
         make_advance(
@@ -145,13 +148,32 @@ def make_training(
     step = train_step.make_train_step(
         learner,
         inspector,
-        policy,
+        shards.acting(policy, num_shards),
         advance,
         a2c.unroll_length,
         mode.whole_xla,
         functools.partial(precision_scope, agent.model, config),
     )
     return learner, step
+
+
+def choose_threads(config: Config) -> None:
+    """Readies TensorFlow, which has computed nothing yet, for a network in shards, where it pays.
+
+    One XLA program needs no readying: its threads are its own affair.
+    """
+    env, convolutional = config.env, config.network.torso != "mlp" and not config.network.builder
+    in_graph = env.backend == "graph" or (
+        env.backend == "auto" and registry.fastest(env.id) == "graph"
+    )
+    mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
+    if in_graph and mixed:
+        shards.give_each_a_core(env.num_envs)
+
+
+def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:
+    """How many shards the network runs in; one for host environments, which gained nothing."""
+    return shards.count(spec.num_envs, mode.whole_xla) if spec.backend == "graph" else 1
 
 
 def precision_scope(model: keras.Model, config: Config) -> contextlib.AbstractContextManager[None]:

@@ -58,6 +58,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
+    builders.choose_threads(config)  # as in training: threads may change how sums are rounded
     with failures_named(config.env.id):
         agent = builders.load_agent(config, checkpoint)
         if arguments.video:

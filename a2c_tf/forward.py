@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from a2c_tf import replay
+from a2c_tf import replay, shards
 from a2c_tf.types import CoreState, Kept, Trajectory
 
 
@@ -57,8 +57,21 @@ def keeping_step(model: keras.Model, observation: Any, core_state: CoreState) ->
     return StepOutput(output["policy"], output["value"], core_state, tuple(kept))
 
 
-def over_trajectory(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
-    """Both heads at o_0 .. o_{T-1}, and the value of o_T."""
+def over_trajectory(
+    model: keras.Model, trajectory: Trajectory, num_shards: int = 1
+) -> TrajectoryOutput:
+    """Both heads at o_0 .. o_{T-1}, and the value of o_T, of so many shards side by side."""
+    if num_shards == 1:
+        return _over_whole(model, trajectory)
+    parts = [_over_whole(model, part) for part in shards.divide(trajectory, num_shards)]
+    return TrajectoryOutput(
+        parameters=tf.concat([part.parameters for part in parts], axis=1),
+        value=tf.concat([part.value for part in parts], axis=1),
+        bootstrap_value=tf.concat([part.bootstrap_value for part in parts], axis=0),
+    )
+
+
+def _over_whole(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
     if isinstance(trajectory.core_state, tuple):
         return _memoryless(model, trajectory)
     return _recurrent(model, trajectory)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from a2c_tf import forward
 from a2c_tf.distributions import apply_mask
 from a2c_tf.learner import Learner
 from a2c_tf.losses import masked_mean
@@ -81,6 +80,6 @@ class Inspector:
     def _log_prob(self, trajectory: Trajectory) -> tf.Tensor:
         """Of the actions taken, under the present weights, `[T, B]`."""
         distribution = self._learner.distribution
-        parameters = forward.over_trajectory(self._learner.model, trajectory).parameters
+        parameters = self._learner.output(trajectory).parameters
         parameters = apply_mask(distribution, parameters, trajectory.action_mask)
         return distribution.log_prob(parameters, trajectory.action)

@@ -61,6 +61,7 @@ class Learner:
       max_grad_norm: the gradient's global norm is clipped to this.
       running: statistics of observations and rewards.
       accelerate: wraps the two functions that are many small operations on few numbers.
+      num_shards: of the batch, which the network runs in side by side.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Learner:
         max_grad_norm: float,
         running: Running = NOTHING_RUNNING,
         accelerate: Accelerate = lambda function: function,
+        num_shards: int = 1,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -83,6 +85,7 @@ class Learner:
         self._schedules = schedules
         self._max_grad_norm = max_grad_norm
         self._running = running
+        self._num_shards = num_shards
         self._loss = accelerate(functools.partial(a2c_loss, distribution))
         self._descend = accelerate(self._clip_and_apply)
         optimizer.build(model.trainable_variables)
@@ -105,10 +108,13 @@ class Learner:
         reward = self._running.reward_scale.scale(trajectory.reward, trajectory.mask)
         return trajectory._replace(reward=reward)
 
+    def output(self, trajectory: Trajectory) -> forward.TrajectoryOutput:
+        """What the network says of a trajectory under the present weights."""
+        return forward.over_trajectory(self.model, trajectory, self._num_shards)
+
     def loss(self, trajectory: Trajectory) -> tuple[tf.Tensor, Metrics]:
         """The A2C loss of a trajectory under the present weights, and its parts."""
-        output = forward.over_trajectory(self.model, trajectory)
-        return self._loss(*output, trajectory, self.weights)
+        return self._loss(*self.output(trajectory), trajectory, self.weights)
 
     def update(self, trajectory: Trajectory) -> Metrics:
         """One step down the gradient of the A2C loss; returns scalars.
@@ -120,14 +126,16 @@ class Learner:
             loss, metrics = self.loss(trajectory)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         entropy_coef = self.weights.entropy_coef
-        descent = self._descend(gradients, trajectory.mask)
+        norm = tf.linalg.global_norm(gradients)  # not accelerated: XLA adds up large arrays slowly
+        descent = self._descend(gradients, norm, trajectory.mask)
         self._merge_observations(trajectory)
         return {**metrics, **descent, "entropy_coef": entropy_coef}
 
-    def _clip_and_apply(self, gradients: list[tf.Tensor], mask: tf.Tensor) -> Metrics:
+    def _clip_and_apply(
+        self, gradients: list[tf.Tensor], norm: tf.Tensor, mask: tf.Tensor
+    ) -> Metrics:
         learning_rate = self._schedules.learning_rate(self.env_steps)
         self.optimizer.learning_rate.assign(learning_rate)
-        norm = tf.linalg.global_norm(gradients)
         scale = self._max_grad_norm / tf.maximum(norm, self._max_grad_norm)
         finite = tf.math.is_finite(norm)
         clipped = [tf.where(finite, gradient * scale, 0.0) for gradient in gradients]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from a2c_tf import checkpointing, metrics, plot, run_dir
+from a2c_tf import builders, checkpointing, metrics, plot, run_dir
 from a2c_tf.command_line import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -27,6 +27,7 @@ def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool
     started = time.perf_counter()
     folder = RunDir(path)
     checkpoint = checkpointing.load_newest(folder.checkpoints) if resume else None
+    builders.choose_threads(config)
     with failures_named(config.env.id):
         trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
         if resume:

@@ -20,8 +20,8 @@ CoreState: TypeAlias = tf.Tensor | tuple[()]
 ActionMask: TypeAlias = tf.Tensor | tuple[()]
 """`[..., B, M]` bool, the choices that are allowed; `()`: all of them, always."""
 
-Kept: TypeAlias = tuple[tf.Tensor, ...]
-"""what layers of the network gave while acting; `()`: nothing was kept."""
+Kept: TypeAlias = tuple[Any, ...]
+"""what layers of the network gave while acting, or one such tuple a shard; `()`: nothing."""
 
 
 class EnvSpec(NamedTuple):

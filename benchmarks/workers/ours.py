@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, replay, train_step
+from a2c_tf import builders, replay, shards, train_step
 from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
@@ -34,6 +34,7 @@ from benchmarks.works import ACTING, STEPPING, TRAINING, Work
 def build(work: Work) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
     config = make_config(work)
+    builders.choose_threads(config)
     env = registry.make(config.env)
     if not work.has_game:
         env = NoGame(env.spec)
@@ -112,7 +113,8 @@ def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
     advance = mode.accelerate_advance(choice)
     scope = functools.partial(builders.precision_scope, agent.model, config)
-    return _looped(env, agent, advance, agent.policy, mode.whole_xla, scope)
+    policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
+    return _looped(env, agent, advance, policy, mode.whole_xla, scope)
 
 
 def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
