@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from a2c_tf.types import EpisodeStatistics, Trajectory, UnrollState
+from a2c_tf.types import EpisodeStatistics, TimeStep, Trajectory, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step
 
 
@@ -18,11 +18,11 @@ def long_unroll(
 ) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
     """What `unroll.unroll` returns, from one step in a loop."""
 
-    def one(state: UnrollState) -> tuple[UnrollState, tuple[Step, Any, Any]]:
+    def one(state: UnrollState) -> tuple[UnrollState, tuple[Step, TimeStep, Any, Any]]:
         met = state.time_step
         output = policy(met.observation, state.core_state)
         state, step = advance(state, output._replace(kept=()))
-        return state, (step, met.action_mask, output.kept)
+        return state, (step, state.time_step, met.action_mask, output.kept)
 
     def body(
         t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray], statistics: Any
@@ -40,8 +40,8 @@ def long_unroll(
         (tf.constant(1), state, arrays, row[0].statistics),
         maximum_iterations=length - 1,
     )
-    steps, action_mask, kept = tf.nest.pack_sequence_as(row, [array.stack() for array in arrays])
-    return state, _trajectory(start, steps, action_mask, kept), statistics
+    rows = tf.nest.pack_sequence_as(row, [array.stack() for array in arrays])
+    return state, _trajectory(start, *rows), statistics
 
 
 def _array_from(first: tf.Tensor, length: int) -> tf.TensorArray:
@@ -49,9 +49,10 @@ def _array_from(first: tf.Tensor, length: int) -> tf.TensorArray:
     return tf.TensorArray(first.dtype, length, element_shape=first.shape).write(0, first)
 
 
-def _trajectory(start: UnrollState, steps: Step, action_mask: Any, kept: Any) -> Trajectory:
-    """`steps` has leading `[T]` in every field."""
-    arrived = steps.time_step
+def _trajectory(
+    start: UnrollState, steps: Step, arrived: TimeStep, action_mask: Any, kept: Any
+) -> Trajectory:
+    """All but `start` has leading `[T]` in every field."""
     return Trajectory(
         observation=tf.nest.map_structure(  # [T+1, B, *obs]
             lambda first, rest: tf.concat([first[tf.newaxis], rest], axis=0),

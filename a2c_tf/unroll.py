@@ -16,7 +16,6 @@ from a2c_tf.types import (
     ActionMask,
     CoreState,
     EpisodeStatistics,
-    TimeStep,
     Trajectory,
     UnrollState,
 )
@@ -26,10 +25,9 @@ Policy = Callable[[Any, CoreState], StepOutput]
 
 
 class Step(NamedTuple):
-    """One row of a trajectory, and the episodes that ended with it."""
+    """What the state that follows does not hold of a row, and the episodes that ended with it."""
 
     action: tf.Tensor
-    time_step: TimeStep
     mask: tf.Tensor
     statistics: EpisodeStatistics
 
@@ -100,7 +98,7 @@ def make_advance(
             episode_return=episode_return,
             episode_length=episode_length,
         )
-        return following, Step(action, time_step, mask, _ended(following))
+        return following, Step(action, mask, _ended(following))
 
     return advance
 
@@ -114,15 +112,15 @@ def unroll(
         output = policy(state.time_step.observation, state.core_state)
         state, step = advance(state, output._replace(kept=()))
         kept.append(output.kept)
-        met.append(step.time_step)
+        met.append(state.time_step)
         steps.append(step)
     trajectory = Trajectory(
         observation=_stacked([time_step.observation for time_step in met]),  # [T+1, B, *obs]
         action=tf.stack([step.action for step in steps]),
-        reward=tf.stack([step.time_step.reward for step in steps]),
-        discount=tf.stack([step.time_step.discount for step in steps]),
+        reward=tf.stack([time_step.reward for time_step in met[1:]]),
+        discount=tf.stack([time_step.discount for time_step in met[1:]]),
         mask=tf.stack([step.mask for step in steps]),
-        last=tf.stack([step.time_step.last for step in steps]),
+        last=tf.stack([time_step.last for time_step in met[1:]]),
         action_mask=_stacked([time_step.action_mask for time_step in met[:-1]]),
         core_state=core_state,
         kept=_stacked(kept),
