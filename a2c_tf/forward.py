@@ -87,8 +87,8 @@ def _memoryless(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
 
 
 def _over(model: keras.Model, observation: Any, kept: Kept) -> dict[str, tf.Tensor]:
-    """The whole batch anew, or from what acting has kept."""
-    if not kept:
+    """The whole batch from what acting has kept, or anew."""
+    if not replay.is_possible(model):
         return model(observation)
     return replay.learn(model, observation, [_flat(x) for x in kept])
 

@@ -24,6 +24,10 @@ SLOPES: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = 
 """(output, gradient by it) -> gradient by what the activation was given, where y tells it."""
 
 
+NARROW = 4
+"""units of a layer whose gradient is faster in sums under XLA."""
+
+
 def is_possible(model: keras.Model) -> bool:
     """Whether every layer with weights is one whose gradient follows from what is kept."""
     return all(_is_known(layer) for layer in model.layers if layer.trainable_weights)
@@ -43,39 +47,47 @@ def act(model: keras.Model, observation: Any) -> tuple[Outputs, list[tf.Tensor]]
     return _run(model, observation, keeping), kept
 
 
-def learn(model: keras.Model, observation: Any, kept: Sequence[tf.Tensor]) -> Outputs:
-    """The same numbers from what was kept, `[N, ...]`, and the gradient of the pass they are of."""
+def learn(model: keras.Model, observation: Any, kept: Sequence[tf.Tensor] = ()) -> Outputs:
+    """The same numbers from what was kept, `[N, ...]`, and the gradient of the pass they are of.
+
+    Where nothing was kept the pass is made anew, with the gradient as here.
+    """
     remaining = iter(kept)
 
     def again(operation: Operation) -> Operation:
-        return _Again(operation, next(remaining)) if _is_kept(operation) else operation
+        return _Again(operation, next(remaining, None)) if _is_kept(operation) else operation
 
     return _run(model, observation, again)
 
 
 class _Again:
-    """A layer whose output is known."""
+    """A layer whose output is known, or to be computed again."""
 
-    def __init__(self, layer: keras.layers.Layer, y: tf.Tensor) -> None:
+    def __init__(self, layer: keras.layers.Layer, y: tf.Tensor | None) -> None:
         self._layer, self._y = layer, y
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         layer = self._layer
-        backward = (
-            _through_convolution if isinstance(layer, keras.layers.Conv2D) else _through_dense
-        )
+        y = layer(x) if self._y is None else self._y
+        backward = self._backward()
 
         @tf.custom_gradient
         def known(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
             def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-                dz = SLOPES[layer.activation](self._y, dy)
+                dz = SLOPES[layer.activation](y, dy)
                 dx, d_kernel = backward(layer, x, kernel, dz)
                 return dx, d_kernel, tf.reduce_sum(dz, axis=list(range(dz.shape.rank - 1)))
 
-            return tf.identity(self._y), gradient
+            return tf.identity(y), gradient
 
         weights = (tf.convert_to_tensor(weight) for weight in (layer.kernel, layer.bias))
-        return known(*(tf.cast(tensor, self._y.dtype) for tensor in (x, *weights)))
+        return known(*(tf.cast(tensor, y.dtype) for tensor in (x, *weights)))
+
+    def _backward(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        if isinstance(self._layer, keras.layers.Conv2D):
+            return _through_convolution
+        anew = self._y is None
+        return _through_narrow if anew and 1 < self._layer.units <= NARROW else _through_dense
 
 
 def _through_dense(
@@ -83,6 +95,15 @@ def _through_dense(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
     return tf.matmul(dz, kernel, transpose_b=True), tf.matmul(rows, slopes, transpose_a=True)
+
+
+def _through_narrow(
+    layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `_through_dense`, in sums: XLA takes long for products of few columns."""
+    dx = tf.add_n([dz[..., i, tf.newaxis] * kernel[:, i] for i in range(layer.units)])
+    rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
+    return dx, tf.reduce_sum(rows[:, :, tf.newaxis] * slopes[:, tf.newaxis], axis=0)
 
 
 def _through_convolution(

@@ -50,7 +50,7 @@ def count(num_envs: int, whole_xla: bool) -> int:
 
 def _cores() -> int:
     """To share the batch among; 1 where a GPU computes."""
-    return 1 if tf.config.list_physical_devices("GPU") else os.cpu_count() or 1
+    return 1 if tf.config.list_physical_devices("GPU") else len(os.sched_getaffinity(0))
 
 
 def is_worthwhile(num_envs: int, cores: int, smallest: int) -> bool:

@@ -39,7 +39,8 @@ def score(output: dict[str, tf.Tensor]) -> tf.Tensor:
 @pytest.mark.parametrize("torso", OBSERVATIONS)
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, variant):
+@pytest.mark.parametrize("anew", [False, True])
+def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, anew, variant):
     model, observation = make(torso, shared=shared, activation=activation)
     variables = model.trainable_variables
     assert replay.is_possible(model)
@@ -47,7 +48,7 @@ def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, va
     def both():
         acted, kept = replay.act(model, observation)
         with tf.GradientTape() as tape:
-            output = replay.learn(model, observation, kept)
+            output = replay.learn(model, observation, () if anew else kept)
             total = score(output)
         return acted, output, tape.gradient(total, variables)
 

@@ -163,8 +163,18 @@ def _about() -> dict[str, Any]:
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
     return {
         "versions": {**versions, "python": platform.python_version()},
-        "threads": f"{os.cpu_count()} intra-op",
+        "threads": _threads(),
     }
+
+
+def _threads() -> str:
+    """Of each operation, and operations at a time where that was chosen."""
+    threading = tf.config.threading
+    intra, inter = (
+        threading.get_intra_op_parallelism_threads(),
+        threading.get_inter_op_parallelism_threads(),
+    )
+    return f"{intra} intra-op, {inter} inter-op" if intra else f"{os.cpu_count()} intra-op"
 
 
 if __name__ == "__main__":
