@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, SECONDS
 from test_replay import make
 
 from a2c_tf import builders, forward, networks, shards
@@ -21,6 +21,8 @@ from a2c_tf.envs import registry
 from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec, Trajectory
 
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 120  # a bound against hanging, not a measurement
 STEPS, ENVS = 3, 8
 
 
