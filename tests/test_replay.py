@@ -113,3 +113,19 @@ def test_a_step_that_keeps_says_the_same():
     np.testing.assert_array_equal(kept.parameters, plain.parameters)
     np.testing.assert_array_equal(kept.value, plain.value)
     assert len(kept.kept) == 5 and plain.kept == ()  # a convolution, two dense layers, two heads
+
+
+def test_arrays_of_a_dict_are_known_by_their_names():
+    """Two of one shape, named in another order than that of the alphabet."""
+    box = gymnasium.spaces.Box(-1, 1, (4,), np.float32)
+    space = gymnasium.spaces.Dict({"near": box, "far": box})
+    spec = EnvSpec("Seen-v0", "graph", ROWS, space, gymnasium.spaces.Discrete(3))
+    model = networks.make_actor_critic(spec, NetworkConfig(torso="mlp", hidden=(8,)), seed=0)
+    far, near = (tf.random.stateless_normal([ROWS, 4], [0, i]) for i in range(2))
+    swapped = model({"near": far, "far": near})
+    for observation in ({"near": near, "far": far}, {"far": far, "near": near}):
+        expected = model(observation)
+        assert np.abs(expected["value"] - swapped["value"]).max() > 0.01
+        for actual in (replay.learn(model, observation), replay.act(model, observation)[0]):
+            np.testing.assert_allclose(actual["value"], expected["value"], rtol=1e-5)
+            np.testing.assert_allclose(actual["policy"], expected["policy"], atol=1e-6)
