@@ -2,7 +2,7 @@
 
 Exact for A2C, which updates once an unroll under the weights that acted. What convolutions and
 dense layers gave is kept; going back, each layer's gradient follows from its input, its output and
-its kernel. A pass that is made anew takes the same way back, which XLA has faster than TensorFlow's.
+its kernel. A pass that is made anew takes the same way back, under XLA faster than TensorFlow's.
 """
 
 from __future__ import annotations
