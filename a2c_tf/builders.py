@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -16,6 +17,7 @@ from a2c_tf import (
     evaluation,
     forward,
     networks,
+    observations,
     optimizers,
     precision,
     replay,
@@ -131,7 +133,7 @@ def make_training(
         make_schedules(config),
         a2c.max_grad_norm,
         Running(networks.normalizers(agent.model, env.spec), scale),
-        accelerate=mode.accelerate_learner,
+        accelerate=mode.accelerate_edges,
         num_shards=num_shards,
     )
     advance = mode.accelerate_advance(
@@ -152,7 +154,7 @@ def make_training(
         advance,
         a2c.unroll_length,
         mode.whole_xla,
-        functools.partial(precision_scope, agent.model, config),
+        functools.partial(network_scope, agent.model, config, mode),
     )
     return learner, step
 
@@ -176,10 +178,17 @@ def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:
     return shards.count(spec.num_envs, mode.whole_xla) if spec.backend == "graph" else 1
 
 
-def precision_scope(model: keras.Model, config: Config) -> contextlib.AbstractContextManager[None]:
-    """In which the network computes as the config says of training."""
+@contextlib.contextmanager
+def network_scope(model: keras.Model, config: Config, mode: train_step.Mode) -> Iterator[None]:
+    """In which the network is traced for training: as precise, and compiled, as it is to be."""
     mixed = config.network.precision == "mixed_bfloat16"
-    return precision.computing_in_bfloat16(networks.torso_layers(model) if mixed else [])
+    torso = networks.torso_layers(model) if mixed else []
+    images = networks.image_layers(model)
+    with (
+        precision.computing_in_bfloat16(torso),
+        observations.converting_by(mode.accelerate_edges, images),
+    ):
+        yield
 
 
 def loss_weights(config: Config) -> LossWeights:

@@ -76,6 +76,11 @@ def torso_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in layers if layer.name not in HEADS]
 
 
+def image_layers(model: keras.Model) -> list[observations.Planes]:
+    """What turns images of whole numbers, channels first, into what convolutions take."""
+    return [layer for layer in _layers(model) if isinstance(layer, observations.Planes)]
+
+
 def normalizers(model: keras.Model, spec: EnvSpec) -> list[RunningNormalization | None]:
     """The layer that normalises each array of an observation, None where there is none."""
     layers = {layer.name: layer for layer in _layers(model)}

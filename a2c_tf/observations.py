@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import gymnasium
 import keras
 import numpy as np
+import tensorflow as tf
 from gymnasium import spaces
 
 from a2c_tf.normalization import RunningNormalization
 from a2c_tf.spaces import is_image
+from a2c_tf.types import Accelerate
+
+
+class Planes(keras.layers.Layer):
+    """Images `[B, C, H, W]` of integers up to `bound` as float32 in [0, 1], `[B, H, W, C]`."""
+
+    def __init__(self, bound: float, **settings: Any) -> None:
+        super().__init__(autocast=False, **{"dtype": "float32", **settings})
+        self.bound = bound
+        self.convert = self.in_operations
+
+    def in_operations(self, x: tf.Tensor) -> tf.Tensor:
+        """Three passes over the image, where one program needs one."""
+        return keras.ops.cast(keras.ops.transpose(x, (0, 2, 3, 1)), "float32") / self.bound
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return self.convert(x)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bound": self.bound}
+
+
+@contextlib.contextmanager
+def converting_by(accelerate: Accelerate, layers: Sequence[Planes]) -> Iterator[None]:
+    """The scope in which `accelerate` wraps what these layers do."""
+    for layer in layers:
+        layer.convert = accelerate(layer.in_operations)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.convert = layer.in_operations
 
 
 def normalizer_name(name: str) -> str:
@@ -32,8 +69,10 @@ def encode(
         case spaces.Box() if normalize and np.issubdtype(space.dtype, np.floating):
             x = RunningNormalization(name=normalizer_name(name))(x)
             return _channels_last(x, space)
+        case spaces.Box() if _bound(space) > 1 and _has_channels_first(space):
+            return Planes(_bound(space))(x)
         case spaces.Box():
-            return _scaled(_channels_last(x, space), space)  # bytes are moved faster than floats
+            return _scaled(_channels_last(x, space), space)
     return keras.ops.cast(x, "float32")
 
 
@@ -46,13 +85,20 @@ def _one_hots(x: keras.KerasTensor, space: spaces.MultiDiscrete) -> keras.KerasT
 
 
 def _scaled(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
-    x = keras.ops.cast(x, "float32")
+    x, bound = keras.ops.cast(x, "float32"), _bound(space)
+    return x / bound if bound > 1 else x
+
+
+def _bound(space: spaces.Box) -> float:
+    """The largest number of a space of integers, 1 where there is none to be divided by."""
     bound = float(np.max(space.high))
-    return x / bound if np.issubdtype(space.dtype, np.integer) and bound > 1 else x
+    return bound if np.issubdtype(space.dtype, np.integer) and bound > 1 else 1.0
 
 
 def _channels_last(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
+    return keras.layers.Permute((2, 3, 1))(x) if _has_channels_first(space) else x
+
+
+def _has_channels_first(space: spaces.Box) -> bool:
     """An image has fewer channels than rows or columns, which tells where they are."""
-    if is_image(space) and space.shape[0] < space.shape[2]:
-        return keras.layers.Permute((2, 3, 1))(x)
-    return x
+    return is_image(space) and space.shape[0] < space.shape[2]

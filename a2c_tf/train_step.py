@@ -54,7 +54,8 @@ class Mode(NamedTuple):
     accelerate_choice: Accelerate
     """of actions, where the step around it cannot be compiled."""
     accelerate_advance: Accelerate
-    accelerate_learner: Accelerate
+    accelerate_edges: Accelerate
+    """what surrounds the network: images that go in, and loss and optimizer."""
     keeps_activations: bool
     """the learner's pass is that of acting, where the network allows it."""
 

@@ -112,7 +112,7 @@ def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol
     mode = _mode(env, agent, config)
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
     advance = mode.accelerate_advance(choice)
-    scope = functools.partial(builders.precision_scope, agent.model, config)
+    scope = functools.partial(builders.network_scope, agent.model, config, mode)
     policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
     return _looped(env, agent, advance, policy, mode.whole_xla, scope)
 
