@@ -239,8 +239,9 @@ class Player:
         num_envs = evaluation.num_envs_for(episodes, in_graph, config.env.num_envs)
         self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
         advance = make_playing(self._env, agent, config, deterministic)
+        policy = shards.acting(agent.policy, shards.count(num_envs) if in_graph else 1)
         self._agent = agent
-        self._evaluator = evaluation.Evaluator(self._env, agent.policy, advance, episodes)
+        self._evaluator = evaluation.Evaluator(self._env, policy, advance, episodes)
 
     def play(self, seed: int) -> evaluation.Evaluation:
         """Plays the episodes that follow from `seed`."""

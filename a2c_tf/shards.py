@@ -37,7 +37,7 @@ def give_each_a_core(num_envs: int) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(cores)
 
 
-def count(num_envs: int, whole_xla: bool) -> int:
+def count(num_envs: int, whole_xla: bool = False) -> int:
     """How many shards the network is to run in; 1: the whole batch at once."""
     if whole_xla:
         cores, smallest = _cores(), SMALLEST_UNDER_XLA

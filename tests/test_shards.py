@@ -178,6 +178,22 @@ def test_training_in_shards_is_training(name, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("core", ["none", "gru"])
+def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
+    tree = {"env": {"id": "MinAtar/Breakout-v1"}, "network": {"core": core, "core_size": 8}}
+    config = Config.model_validate(tree)
+    agent = builders.make_agent(registry.make(config.env).spec, config)
+
+    def play(count: int) -> Any:
+        monkeypatch.setattr(shards, "count", lambda *_: count)
+        return builders.Player(agent, config, 8, deterministic=False).play(0)
+
+    whole, parted = play(1), play(4)
+    assert whole.lengths.std() > 0
+    np.testing.assert_array_equal(parted.returns, whole.returns)
+    np.testing.assert_array_equal(parted.lengths, whole.lengths)
+
+
 @pytest.mark.parametrize(
     ("num_envs", "cores", "expected"),
     [(32, 2, True), (31, 2, False), (30, 2, False), (64, 4, True), (64, 1, False), (96, 3, True)],
