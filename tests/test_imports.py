@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "a2c_tf.losses": {"distributions", "returns", "types"},
     "a2c_tf.optimizers": {"settings"},
     "a2c_tf.normalization": set(),
-    "a2c_tf.observations": {"normalization", "spaces"},
+    "a2c_tf.observations": {"normalization", "spaces", "types"},
     "a2c_tf.torsos": {"settings"},
     "a2c_tf.cores": {"settings", "torsos"},
     "a2c_tf.network_builder": {"spaces", "types"},
