@@ -27,6 +27,8 @@ SLOPES: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = 
 
 NARROW = 4
 """units of a layer whose gradient is faster in sums under XLA."""
+WIDE = 256
+"""units of a layer whose kernel oneDNN is slow to transpose, next to a product of few rows."""
 
 
 def is_possible(model: keras.Model) -> bool:
@@ -95,7 +97,15 @@ def _through_dense(
     layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
-    return tf.matmul(dz, kernel, transpose_b=True), tf.matmul(rows, slopes, transpose_a=True)
+    return _slopes_before(kernel, dz), tf.matmul(rows, slopes, transpose_a=True)
+
+
+def _slopes_before(kernel: tf.Tensor, dz: tf.Tensor) -> tf.Tensor:
+    """`dz W^T`; of few rows and many units as `(W dz^T)^T`, which oneDNN does on all cores."""
+    rows, units = dz.shape[0], kernel.shape[-1]
+    if dz.shape.rank == 2 and rows is not None and units >= WIDE and 2 * rows < units:
+        return tf.transpose(tf.matmul(kernel, dz, transpose_b=True))
+    return tf.matmul(dz, kernel, transpose_b=True)
 
 
 def _through_narrow(

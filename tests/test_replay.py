@@ -64,6 +64,23 @@ def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, an
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_gradients_before_a_wide_layer_are_those_of_a_pass(anew, variant):
+    """The product that its kernel takes longer for goes the other way round."""
+    model, observation = make("nature", hidden=(replay.WIDE,))
+    _, kept = replay.act(model, observation)
+
+    def gradients(forward):
+        with tf.GradientTape() as tape:
+            total = score(forward(observation))
+        return tape.gradient(total, model.trainable_variables)
+
+    again = variant(lambda: gradients(lambda x: replay.learn(model, x, () if anew else kept)))()
+    for actual, wanted in zip(again, gradients(model), strict=True):
+        assert np.abs(wanted).max() > 0
+        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
 def test_what_is_kept_is_what_counts():
     """Other numbers in place of the kept ones come out again: nothing is computed anew."""
     model, observation = make("minatar")
