@@ -6,6 +6,7 @@ temporary name, synced, and renamed: under its final name it is whole.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -13,17 +14,20 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from a2c_tf.atomic_files import replace_folder, restore_replaced, sync_folder, synced
 from a2c_tf.command_line import NO_CHECKPOINT, CommandError
 
 SCHEMA = 1
 MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"
 NAME = re.compile(r"ckpt-(\d+)")
+NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+NOT_PARSED = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -38,6 +42,12 @@ class CheckpointError(CommandError):
 
 class DamagedError(CheckpointError):
     """A checkpoint that is not what was written."""
+
+
+class AccessError(CommandError):
+    """A checkpoint that may be whole, but that the system does not let be read or renamed."""
+
+    exit_code = NO_CHECKPOINT
 
 
 class Counters(NamedTuple):
@@ -87,43 +97,28 @@ def load(path: Path) -> Checkpoint:
 
     Raises:
       DamagedError: where anything is missing or differs.
+      AccessError: where it cannot be read.
       CheckpointError: where another version wrote it.
     """
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["schema"] != SCHEMA:
-            raise CheckpointError(
-                f"checkpoint {path}: schema {manifest['schema']}, expected {SCHEMA}; "
-                "use the version of a2c_tf that wrote it"
-            )
-        for file, expected in manifest["sha256"].items():
-            _verify(path / file, expected)
-        return Checkpoint(
-            counters=Counters(**manifest["counters"]),
-            model=_read_arrays(path / MODEL),
-            optimizer=_read_arrays(path / OPTIMIZER),
-            unroll=_read_arrays(path / UNROLL),
-            best_return=manifest["best_return"],
-        )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DamagedError(f"checkpoint {path}: damaged ({error})") from None
+    with _accessing(f"checkpoint {path}"):
+        try:
+            return _read(path)
+        except (*NO_FILE, *NOT_PARSED) as error:
+            raise DamagedError(f"checkpoint {path}: damaged ({error})") from None
 
 
 def load_newest(folder: Path) -> Checkpoint:
-    """The newest checkpoint that is whole; a damaged one is set aside with a warning.
+    """The newest checkpoint that is whole, to go on from; damaged ones are set aside.
+
+    What a killed process was replacing is put back before.
 
     Raises:
       CheckpointError: where there is none, or the newest is another version's.
+      AccessError: where one cannot be read, or set aside.
     """
-    for path in reversed(listed(folder)):
-        try:
-            return load(path)
-        except DamagedError as error:
-            aside = path.with_name(f"{path.name}.corrupt")
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
-            log.warning("%s; set aside as %s, using the one before", error, aside.name)
-    raise CheckpointError(f"no usable checkpoint in {folder}; train with --overwrite to start anew")
+    with _accessing(f"checkpoints in {folder}"):
+        restore_replaced(folder, "*")
+        return _newest_whole(folder, setting_aside=True)
 
 
 def load_selected(folder: Path, selector: str) -> Checkpoint:
@@ -131,27 +126,37 @@ def load_selected(folder: Path, selector: str) -> Checkpoint:
 
     Raises:
       CheckpointError: where there is no such checkpoint, or it is damaged.
+      AccessError: where it cannot be read.
     """
-    if selector == "last":
-        return load_newest(folder)
-    path = folder / (selector if selector == "best" else f"ckpt-{selector}")
-    if not path.is_dir():
+    with _accessing(f"checkpoints in {folder}"):
+        if selector == "last":
+            return _newest_whole(folder, setting_aside=False)
+        path = folder / (selector if selector == "best" else f"ckpt-{selector}")
+        if path.is_dir():
+            return load(path)
         known = ["best"] * (folder / "best").is_dir() + [p.name[5:] for p in listed(folder)]
-        raise CheckpointError(
-            f"checkpoint {selector!r}: not in {folder}; "
-            f"expected last or one of {', '.join(known) or '(none)'}"
-        )
-    return load(path)
+    raise CheckpointError(
+        f"checkpoint {selector!r}: not in {folder}; "
+        f"expected last or one of {', '.join(known) or '(none)'}"
+    )
 
 
 def listed(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    found = [path for path in folder.glob("ckpt-*") if NAME.fullmatch(path.name)]
+    try:
+        paths = list(folder.iterdir())  # by glob, one that may not be read would seem empty
+    except FileNotFoundError:
+        paths = []
+    found = [path for path in paths if NAME.fullmatch(path.name)]
     return sorted(found, key=lambda path: int(path.name.removeprefix("ckpt-")))
 
 
 def prune(folder: Path, keep: int) -> None:
-    """Deletes all but the `keep` newest, and what a killed process left half-written."""
+    """Deletes all but the `keep` newest, and what a killed process left half-written.
+
+    What that was replacing is put back.
+    """
+    restore_replaced(folder, "*")
     for path in listed(folder)[:-keep]:
         shutil.rmtree(path)
     for path in folder.glob(".*.tmp-*"):
@@ -181,6 +186,33 @@ def restore(variables: Sequence[Any], arrays: Arrays) -> None:
         variable.assign(arrays[variable.path])
 
 
+@contextlib.contextmanager
+def _accessing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AccessError(
+            f"{what}: no access ({error.strerror or error}); once that is mended, start again"
+        ) from None
+
+
+def _newest_whole(folder: Path, setting_aside: bool) -> Checkpoint:
+    for path in reversed(listed(folder)):
+        try:
+            return load(path)
+        except DamagedError as error:
+            aside = f"set aside as {_set_aside(path)}, " if setting_aside else ""
+            log.warning("%s; %susing the one before", error, aside)
+    raise CheckpointError(f"no usable checkpoint in {folder}; train with --overwrite to start anew")
+
+
+def _set_aside(path: Path) -> str:
+    """Renames a checkpoint so that it is none any more; its new name."""
+    aside = path.with_name(f"{path.name}.corrupt")
+    shutil.rmtree(aside, ignore_errors=True)
+    return path.rename(aside).name
+
+
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
     folder.mkdir(parents=True)
     files = {
@@ -194,19 +226,9 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
         "resume": "exact" if checkpoint.unroll else "statistical",
         "sha256": files,
     }
-    _write_synced(folder / MANIFEST, json.dumps(manifest, indent=2).encode())
-    _sync_folder(folder)
-
-
-def replace_folder(temporary: Path, final: Path) -> None:
-    """Renames a folder; the one it replaces is deleted under another name, never in place."""
-    old = temporary.with_name(f"{temporary.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.rename(old)
-    temporary.rename(final)
-    _sync_folder(final.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    with synced(folder / MANIFEST) as file:
+        file.write(json.dumps(manifest, indent=2).encode())
+    sync_folder(folder)
 
 
 def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
@@ -217,12 +239,28 @@ def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
     }
 
 
+def _read(path: Path) -> Checkpoint:
+    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    if manifest["schema"] != SCHEMA:
+        raise CheckpointError(
+            f"checkpoint {path}: schema {manifest['schema']}, expected {SCHEMA}; "
+            "use the version of a2c_tf that wrote it"
+        )
+    for file in (MODEL, OPTIMIZER, UNROLL):
+        _verify(path / file, manifest["sha256"][file])
+    return Checkpoint(
+        counters=Counters(**manifest["counters"]),
+        model=_read_arrays(path / MODEL),
+        optimizer=_read_arrays(path / OPTIMIZER),
+        unroll=_read_arrays(path / UNROLL),
+        best_return=manifest["best_return"],
+    )
+
+
 def _write_arrays(path: Path, arrays: Arrays) -> str:
     """Writes an npz file and returns its SHA-256."""
-    with path.open("wb") as file:
+    with synced(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
     return _sha256(path)
 
 
@@ -238,19 +276,3 @@ def _verify(path: Path, expected: str) -> None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a power cut, where the system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

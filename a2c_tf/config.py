@@ -96,17 +96,22 @@ def check_resumable(started_with: Config, config: Config) -> None:
     """Makes sure that a run can go on with `config`.
 
     Raises:
-      ConfigError: naming the settings that differ and may not: all but those of `run`, and the
-        seed.
+      ConfigError: naming the settings that differ and may not: all but those of `run` without
+        the seed, and the learning rate.
     """
     before, after = _flat(started_with), _flat(config)
     differing = [
         f"{name} is {before[name]!r} there and {after[name]!r} here"
         for name in before
-        if before[name] != after[name] and (not name.startswith("run.") or name == "run.seed")
+        if before[name] != after[name] and not _may_change(name)
     ]
     if differing:
         raise ConfigError(f"--resume: {'; '.join(differing)}; start a new run for that")
+
+
+def _may_change(name: str) -> bool:
+    """Whether a run may go on with another value of that setting."""
+    return name == "optimizer.learning_rate" or (name.startswith("run.") and name != "run.seed")
 
 
 def _flat(config: Config) -> dict[str, Any]:

@@ -52,18 +52,18 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     if arguments.video:
         video.check(arguments.video)
     startup.import_tensorflow()
-    from a2c_tf import builders, checkpointing
-    from a2c_tf.envs.host import failures_named
+    from a2c_tf import agents, builders, checkpointing, players
+    from a2c_tf.envs.failures import failures_named
     from a2c_tf.recording import Recorder
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     builders.choose_threads(config)  # as in training: threads may change how sums are rounded
     with failures_named(config.env.id):
-        agent = builders.load_agent(config, checkpoint)
+        agent = agents.load_agent(config, checkpoint)
         if arguments.video:
             _film(Recorder(agent, config, deterministic), arguments.video, arguments.seed)
-        player = builders.Player(agent, config, arguments.episodes, deterministic)
+        player = players.Player(agent, config, arguments.episodes, deterministic)
         result = player.play(arguments.seed)
     return {
         **result.summary(),

@@ -15,7 +15,14 @@ from a2c_tf.unroll import Advance, Policy
 MAX_ENVS = 128
 STEPS_PER_CALL = 100
 MAX_STEPS = 100_000
-"""no environment plays longer, or a perfect player of a game without end would hold up the rest."""
+"""no episode is longer, or a perfect player of a game without end would hold up the rest."""
+
+
+Asked = Callable[[], bool]
+
+
+class InterruptedEvaluationError(Exception):
+    """The evaluation was told to stop before it was done."""
 
 
 class Evaluation(NamedTuple):
@@ -25,9 +32,14 @@ class Evaluation(NamedTuple):
     """`[episodes]` float64, undiscounted."""
     lengths: np.ndarray
     """`[episodes]` int64, steps."""
+    cut: int = 0
+    """of the episodes, those that had not ended after MAX_STEPS."""
 
     def summary(self) -> dict[str, Any]:
-        """Episodes, and mean, std, median, min and max of the return, as plain numbers."""
+        """Episodes, and mean, std, median, min and max of the return, as plain numbers.
+
+        `cut` is there where episodes were.
+        """
         return {
             "episodes": len(self.returns),
             "mean": float(np.mean(self.returns)),
@@ -36,6 +48,7 @@ class Evaluation(NamedTuple):
             "min": float(np.min(self.returns)),
             "max": float(np.max(self.returns)),
             "mean_length": float(np.mean(self.lengths)),
+            **({"cut": self.cut} if self.cut else {}),
         }
 
 
@@ -69,18 +82,21 @@ class Evaluator:
         self._num_envs, self._episodes = env.spec.num_envs, episodes
         self._play = _make_play(policy, advance)
 
-    def evaluate(self, state: UnrollState) -> Evaluation:
+    def evaluate(self, state: UnrollState, interrupted: Asked = lambda: False) -> Evaluation:
         """The episodes from `state`, every environment at its first step.
 
-        After MAX_STEPS the episodes under way count as they are, and no further ones are played.
+        An episode of MAX_STEPS counts as it is, and its environment plays no further one.
+
+        Raises:
+          InterruptedEvaluationError: where it is, which is asked between the calls.
         """
         tally = _Tally(self._num_envs, self._episodes)
-        steps = 0
-        while not tally.complete and steps < MAX_STEPS:
+        while not tally.complete:
+            if interrupted():
+                raise InterruptedEvaluationError
             state, ends = self._play(state)
-            steps += STEPS_PER_CALL
-            tally.add(Ends(*(leaf.numpy() for leaf in ends)), out_of_time=steps >= MAX_STEPS)
-        return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths))
+            tally.add(Ends(*(leaf.numpy() for leaf in ends)))
+        return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths), tally.cut)
 
 
 class _Tally:
@@ -90,19 +106,21 @@ class _Tally:
         self._quota = [episodes // num_envs + (i < episodes % num_envs) for i in range(num_envs)]
         self.returns: list[list[float]] = [[] for _ in range(num_envs)]
         self.lengths: list[list[int]] = [[] for _ in range(num_envs)]
+        self.cut = 0
 
     @property
     def complete(self) -> bool:
         return [len(episodes) for episodes in self.returns] == self._quota
 
-    def add(self, ends: Ends, out_of_time: bool) -> None:
-        last = ends.last
-        if out_of_time:
-            last[-1] = True
-        for t, i in np.argwhere(last):
-            if len(self.returns[i]) < self._quota[i]:
-                self.returns[i].append(float(ends.episode_return[t, i]))
-                self.lengths[i].append(int(ends.episode_length[t, i]))
+    def add(self, ends: Ends) -> None:
+        for t, i in np.argwhere(ends.last | (ends.episode_length >= MAX_STEPS)):
+            if len(self.returns[i]) == self._quota[i]:
+                continue
+            self.returns[i].append(float(ends.episode_return[t, i]))
+            self.lengths[i].append(int(ends.episode_length[t, i]))
+            if not ends.last[t, i]:
+                self._quota[i] = len(self.returns[i])
+                self.cut += 1
 
 
 def episode(

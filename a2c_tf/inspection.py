@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from a2c_tf.distributions import apply_mask
 from a2c_tf.learner import Learner
-from a2c_tf.losses import masked_mean
+from a2c_tf.losses import a2c_loss, masked_mean
 from a2c_tf.types import Metrics, Trajectory
 
 NAMES = ("trunk/policy_gradient", "trunk/value_gradient", "trunk/cosine", "policy/approx_kl")
@@ -54,7 +54,9 @@ class Inspector:
         """Norms of both gradients on the weights that both reach, and the cosine between them."""
         weights, variables = self._learner.weights, self._learner.model.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
-            _, metrics = self._learner.loss(trajectory)
+            # not the learner's own: what XLA compiles has zeros for weights that are not reached
+            output = self._learner.output(trajectory)
+            _, metrics = a2c_loss(self._learner.distribution, *output, trajectory, weights)
             policy = metrics["loss/policy"] - weights.entropy_coef * metrics["policy/entropy"]
             value = weights.value_coef * metrics["loss/value"]
         gradients = zip(

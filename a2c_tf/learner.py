@@ -119,8 +119,7 @@ class Learner:
     def update(self, trajectory: Trajectory) -> Metrics:
         """One step down the gradient of the A2C loss; returns scalars.
 
-        Where the gradient is not finite the weights stay as they are, and `grad/global_norm`
-        tells.
+        A gradient that is not finite counts as 0, and `grad/global_norm` tells.
         """
         with tf.GradientTape() as tape:
             loss, metrics = self.loss(trajectory)

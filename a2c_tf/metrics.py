@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -13,8 +14,9 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
+from a2c_tf.atomic_files import write_text
 from a2c_tf.command_line import say
-from a2c_tf.run_dir import read_metrics, write_text
+from a2c_tf.run_dir import read_metrics
 
 Row = Mapping[str, float | int]
 
@@ -64,17 +66,30 @@ class JsonLines:
 
 
 class TensorBoard:
-    """The same scalars as TensorBoard event files, by environment steps."""
+    """The same scalars as TensorBoard event files, by environment steps.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+      path: of the folder; what it holds is deleted, since a run that goes on may come a second
+        time to steps after its checkpoint.
+      rows: those there are already.
+    """
+
+    def __init__(self, path: Path, rows: Sequence[Row] = ()) -> None:
+        shutil.rmtree(path, ignore_errors=True)
         self._writer = tf.summary.create_file_writer(str(path))
+        for row in rows:
+            self._add(row)
+        self._writer.flush()
 
     def write(self, row: Row) -> None:
+        self._add(row)
+        self._writer.flush()
+
+    def _add(self, row: Row) -> None:
         with self._writer.as_default():
             for name, value in row.items():
                 if name != "env_steps":
                     tf.summary.scalar(name, value, step=int(row["env_steps"]))
-        self._writer.flush()
 
     def close(self) -> None:
         self._writer.close()

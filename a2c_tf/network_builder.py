@@ -61,6 +61,8 @@ def _load(path: str) -> Callable[[EnvSpec, int], keras.Model]:
         raise ValueError(
             f"network.builder={path}: {error}; expected my_package.models:build"
         ) from None
+    except Exception as error:  # the user's module may raise anything
+        raise ValueError(f"network.builder={path} raised {type(error).__name__}: {error}") from None
     if not callable(function):
         raise ValueError(f"network.builder={path}: is no function but {function!r}")
     return function

@@ -199,7 +199,8 @@ def _check_images(parts: dict[str, gymnasium.Space], config: NetworkConfig) -> N
     least = SMALLEST_IMAGE.get(config.torso)
     if least is None:
         return
-    sizes = [sorted(s.shape or ())[1:] for s in parts.values() if spaces.is_image(s)]
+    images = [space.shape or () for space in parts.values() if spaces.is_image(space)]
+    sizes = [s[1:] if spaces.has_channels_first(s) else s[:2] for s in images]
     if not sizes or min(min(size) for size in sizes) < least:
         shapes = ", ".join(str(space.shape) for space in parts.values())
         raise ValueError(

@@ -13,8 +13,11 @@ import tensorflow as tf
 from gymnasium import spaces
 
 from a2c_tf.normalization import RunningNormalization
-from a2c_tf.spaces import is_image
+from a2c_tf.spaces import has_channels_first, is_image
 from a2c_tf.types import Accelerate
+
+LARGEST_SCALE = 2**16
+"""of integers that are divided by it; a larger bound is that of the dtype, and says nothing."""
 
 
 class Planes(keras.layers.Layer):
@@ -59,7 +62,8 @@ def encode(
     """What a torso reads of one array: float32 `[B, ...]`, images as NHWC.
 
     Numbers of `Discrete` and `MultiDiscrete` become one-hot; integers of a `Box` are divided by
-    their bound, so that pixels lie in [0, 1]; its floats are normalised where `normalize` says so.
+    their bound, so that pixels lie in [0, 1], up to LARGEST_SCALE; its floats are normalised
+    where `normalize` says so.
     """
     match space:
         case spaces.Discrete():
@@ -69,7 +73,7 @@ def encode(
         case spaces.Box() if normalize and np.issubdtype(space.dtype, np.floating):
             x = RunningNormalization(name=normalizer_name(name))(x)
             return _channels_last(x, space)
-        case spaces.Box() if _bound(space) > 1 and _has_channels_first(space):
+        case spaces.Box() if _bound(space) > 1 and _is_channels_first(space):
             return Planes(_bound(space))(x)
         case spaces.Box():
             return _scaled(_channels_last(x, space), space)
@@ -92,13 +96,13 @@ def _scaled(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
 def _bound(space: spaces.Box) -> float:
     """The largest number of a space of integers, 1 where there is none to be divided by."""
     bound = float(np.max(space.high))
-    return bound if np.issubdtype(space.dtype, np.integer) and bound > 1 else 1.0
+    is_scale = np.issubdtype(space.dtype, np.integer) and 1 < bound <= LARGEST_SCALE
+    return bound if is_scale else 1.0
 
 
 def _channels_last(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
-    return keras.layers.Permute((2, 3, 1))(x) if _has_channels_first(space) else x
+    return keras.layers.Permute((2, 3, 1))(x) if _is_channels_first(space) else x
 
 
-def _has_channels_first(space: spaces.Box) -> bool:
-    """An image has fewer channels than rows or columns, which tells where they are."""
-    return is_image(space) and space.shape[0] < space.shape[2]
+def _is_channels_first(space: spaces.Box) -> bool:
+    return is_image(space) and has_channels_first(space.shape)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from a2c_tf import builders, evaluation
-from a2c_tf.builders import Agent
+from a2c_tf import evaluation, players
+from a2c_tf.agents import Agent
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
@@ -30,7 +30,7 @@ class Recorder:
     def __init__(self, agent: Agent, config: Config, deterministic: bool) -> None:
         self._env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
         self._draw = _painter(self._env)
-        self._advance = builders.make_playing(self._env, agent, config, deterministic)
+        self._advance = players.make_playing(self._env, agent, config, deterministic)
         self._agent = agent
         self.frames_per_second = getattr(self._env, "frames_per_second", OTHER_FRAMES_PER_SECOND)
         self.steps = 0
@@ -42,7 +42,7 @@ class Recorder:
 
     def frames(self, seed: int) -> Iterator[np.ndarray]:
         """The episode that follows from `seed`, its first and its last state included."""
-        start = self._agent.start(self._env, builders.playing_seeds(seed))
+        start = self._agent.start(self._env, players.playing_seeds(seed))
         states = evaluation.episode(self._agent.policy, self._advance, start, MAX_STEPS)
         for self.steps, state in enumerate(states):
             self.episode_return = float(state.episode_return[0])

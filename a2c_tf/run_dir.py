@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from a2c_tf.atomic_files import write_text
 from a2c_tf.config import Config, ConfigError, load, to_yaml
 
 
@@ -61,16 +59,18 @@ def check_free(path: Path, overwrite: bool) -> None:
         )
 
 
-def create(path: Path, config: Config) -> RunDir:
-    """Makes the folder of a new run, cleared of an older one, and writes its config.
+def create(path: Path, config: Config, overwrite: bool = False) -> RunDir:
+    """Makes the folder of a new run, cleared of an older one if told so, and writes its config.
 
     Raises:
-      ConfigError: where it cannot be written.
+      ConfigError: where it cannot be written, or another run began there meanwhile.
     """
     run_dir = RunDir(path)
     try:
-        _clear(run_dir)
+        if overwrite:
+            _clear(run_dir)
         path.mkdir(parents=True, exist_ok=True)
+        _claim(run_dir)
         write_config(run_dir, config)
         run_dir.checkpoints.mkdir()
     except OSError as error:
@@ -124,25 +124,14 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to in place of `path`, of the same ending; the file is there whole or not."""
-    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
+def _claim(run_dir: RunDir) -> None:
+    """Makes the folder this run's, which only one can: another may have started as it did."""
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        run_dir.config.touch(exist_ok=False)
+    except FileExistsError:
+        raise ConfigError(
+            f"run folder {run_dir.path}: another run has just begun there; name another folder"
+        ) from None
 
 
 def _clear(run_dir: RunDir) -> None:

@@ -6,42 +6,46 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from a2c_tf import builders, checkpointing, metrics, plot, run_dir
 from a2c_tf.command_line import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.envs.host import failures_named
+from a2c_tf.envs.failures import failures_named
+from a2c_tf.evaluation import InterruptedEvaluationError
 from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 from export import exporting
 from export.manifest import Source
 
+Begin = Literal["new", "overwrite", "resume"]
+"""whether the folder holds nothing yet, a run to be deleted, or the one to go on with."""
 
-def run(config: Config, path: Path, resume: bool, interrupted: Callable[[], bool]) -> None:
-    """Runs `config` in the folder `path`.
+
+def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool]) -> bool:
+    """Runs `config` in the folder `path`; tells whether it came to its end.
 
     Raises:
       CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
     folder = RunDir(path)
-    checkpoint = checkpointing.load_newest(folder.checkpoints) if resume else None
+    checkpoint = checkpointing.load_newest(folder.checkpoints) if begin == "resume" else None
     builders.choose_threads(config)
     with failures_named(config.env.id):
         trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
-        if resume:
+        if begin == "resume":
             run_dir.write_config(folder, config)
         else:
-            run_dir.create(path, config)
+            run_dir.create(path, config, begin == "overwrite")
         _announce(trainer, config, folder)
         try:
             _train(trainer, config, folder, interrupted)
-            if interrupted():
-                saved = f"saved {_newest(folder)}; go on with {_resume_command(folder)}"
-                say(saved, sys.stdout)
-            else:
-                _finish(trainer, config, folder, started)
+            if not interrupted() and _finish(trainer, config, folder, started, interrupted):
+                return True
+            say(f"saved {_newest(folder)}; go on with {_resume_command(folder)}", sys.stdout)
+            return False
         except OSError as error:
             raise CommandError(
                 f"run folder {path}: {error.strerror or error}; "
@@ -64,9 +68,10 @@ def _train(
     trainer: Trainer, config: Config, folder: RunDir, interrupted: Callable[[], bool]
 ) -> None:
     steps = trainer.counters.env_steps
+    lines = metrics.JsonLines(folder.metrics, resume_at=steps)
     writer = metrics.Writers(
-        metrics.JsonLines(folder.metrics, resume_at=steps),
-        metrics.TensorBoard(folder.tensorboard),
+        lines,
+        metrics.TensorBoard(folder.tensorboard, run_dir.read_metrics(folder.metrics)),
         metrics.Progress(config.run.total_steps, steps),
     )
     try:
@@ -75,9 +80,18 @@ def _train(
         writer.close()
 
 
-def _finish(trainer: Trainer, config: Config, folder: RunDir, started: float) -> None:
-    """Evaluation, curves, export and the summary."""
-    result = trainer.evaluate().summary()
+def _finish(
+    trainer: Trainer,
+    config: Config,
+    folder: RunDir,
+    started: float,
+    interrupted: Callable[[], bool],
+) -> bool:
+    """Evaluation, curves, export and the summary; False where the evaluation was interrupted."""
+    try:
+        result = trainer.evaluate(interrupted).summary()
+    except InterruptedEvaluationError:
+        return False
     evaluation = {
         **result,
         "environment": config.env.id,
@@ -98,6 +112,7 @@ def _finish(trainer: Trainer, config: Config, folder: RunDir, started: float) ->
         f"serve it  python -m serving {folder.export}",
         sys.stdout,
     )
+    return True
 
 
 def _speed(trainer: Trainer) -> str:

@@ -45,7 +45,7 @@ def count(num_envs: int, whole_xla: bool = False) -> int:
         single = tf.config.threading.get_intra_op_parallelism_threads() == 1
         cores = tf.config.threading.get_inter_op_parallelism_threads() if single else 1
         smallest = SMALLEST
-    return cores if is_worthwhile(num_envs, cores, smallest) else 1
+    return max(n for n in range(1, cores + 1) if n == 1 or is_worthwhile(num_envs, n, smallest))
 
 
 def _cores() -> int:

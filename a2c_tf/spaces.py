@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -53,6 +54,17 @@ def pack(space: gymnasium.Space, arrays: list[Any]) -> Any:
 def is_image(space: gymnasium.Space) -> bool:
     """Whether the space has height, width and channels."""
     return isinstance(space, spaces.Box) and len(space.shape) == 3
+
+
+def has_channels_first(shape: Sequence[int]) -> bool:
+    """Whether an image `[a, b, c]` has its channels in front: two equal sides are its picture's.
+
+    Where no two are, or all three, channels are fewer than rows or columns.
+    """
+    a, b, c = shape
+    if (a == b) != (b == c):
+        return b == c
+    return a < c
 
 
 def _checked(space: gymnasium.Space, where: str) -> gymnasium.Space:

@@ -85,8 +85,11 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
     startup.import_tensorflow()
     from a2c_tf import session
 
-    session.run(config, path, arguments.resume, interrupt)
-    return interrupt.exit_code
+    begin: session.Begin = (
+        "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
+    )
+    finished = session.run(config, path, begin, interrupt)
+    return command_line.DONE if finished else interrupt.exit_code
 
 
 class Interrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
@@ -10,12 +11,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, checkpointing, inspection, metrics
+from a2c_tf import agents, builders, checkpointing, inspection, metrics, players
 from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
 from a2c_tf.command_line import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
-from a2c_tf.evaluation import Evaluation
+from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
 from a2c_tf.run_dir import RunDir
 from a2c_tf.train_step import Report
 
@@ -35,7 +36,7 @@ class Trainer:
     ) -> None:
         self._config = config
         self._run_dir = run_dir
-        self.agent = builders.make_agent(env.spec, config)
+        self.agent = agents.make_agent(env.spec, config)
         self._learner, self._train_step = builders.make_training(env, self.agent, config)
         self._exact = env.spec.backend == "graph"
         self._best_return: float | None = None
@@ -44,7 +45,7 @@ class Trainer:
         self.counters = Counters()
         # a statistical resume starts new episodes, which must not repeat those of the first start
         started = checkpoint.counters.env_steps if checkpoint and not checkpoint.unroll else 0
-        seeds = builders.make_seeds(config.run.seed, 0, started)
+        seeds = agents.make_seeds(config.run.seed, 0, started)
         self._state = self.agent.start(env, seeds)
         if checkpoint:
             self._restore(checkpoint)
@@ -61,7 +62,7 @@ class Trainer:
             before = self.counters.env_steps
             self._call()
             self.compiled = self.compiled or self.counters
-            evaluated = self._evaluate_if_due(before)
+            evaluated = self._evaluate_if_due(before, interrupted)
             saving = self._crossed(before, run.save_every)
             # rows begin anew at a checkpoint, as they do on resuming
             if evaluated or saving or self._crossed(before, run.log_every):
@@ -71,10 +72,13 @@ class Trainer:
         self._flush(writer, {})
         self.save()
 
-    def evaluate(self) -> Evaluation:
-        """Plays the configured evaluation; the best agent so far is kept as `best`."""
-        run = self._config.run
-        result = self._player.play(run.seed)
+    def evaluate(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluation:
+        """Plays the configured evaluation; the best agent so far is kept as `best`.
+
+        Raises:
+          InterruptedEvaluationError: where it was.
+        """
+        result = self._player.play(self._config.run.seed, interrupted)
         mean = float(result.returns.mean())
         if self._best_return is None or mean > self._best_return:
             self._best_return = mean
@@ -82,9 +86,9 @@ class Trainer:
         return result
 
     @functools.cached_property
-    def _player(self) -> builders.Player:
+    def _player(self) -> players.Player:
         run = self._config.run
-        return builders.Player(self.agent, self._config, run.eval_episodes, run.eval_deterministic)
+        return players.Player(self.agent, self._config, run.eval_episodes, run.eval_deterministic)
 
     def save(self) -> None:
         """Writes a checkpoint and deletes the oldest."""
@@ -116,11 +120,13 @@ class Trainer:
         """Whether a multiple of `every` was passed, the same ones after resuming."""
         return before // every != self.counters.env_steps // every
 
-    def _evaluate_if_due(self, before: int) -> metrics.Row:
+    def _evaluate_if_due(self, before: int, interrupted: Callable[[], bool]) -> metrics.Row:
         every = self._config.run.eval_every
         if not every or not self._crossed(before, every):
             return {}
-        return {"eval/return": float(self.evaluate().returns.mean())}
+        with contextlib.suppress(InterruptedEvaluationError):
+            return {"eval/return": float(self.evaluate(interrupted).returns.mean())}
+        return {}
 
     def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from a2c_tf.atomic_files import replacing
 from a2c_tf.config import ConfigError
-from a2c_tf.run_dir import replacing
 
 ENDINGS = (".gif", ".mp4")
 QUICKEST = 2
@@ -71,8 +72,9 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], frames_per_second: int)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *raw, *coded, path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
         assert ffmpeg.stdin is not None
-        for frame in chain([first], map(_even, frames)):
-            ffmpeg.stdin.write(frame.tobytes())
+        with contextlib.suppress(BrokenPipeError):  # ffmpeg says why it ended
+            for frame in chain([first], map(_even, frames)):
+                ffmpeg.stdin.write(frame.tobytes())
         _, complaint = ffmpeg.communicate()
     if ffmpeg.returncode:
         raise OSError(complaint.decode(errors="replace").strip())

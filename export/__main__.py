@@ -39,15 +39,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     startup.import_tensorflow()
-    from a2c_tf import builders, checkpointing
-    from a2c_tf.envs.host import failures_named
+    from a2c_tf import agents, checkpointing
+    from a2c_tf.envs.failures import failures_named
     from export import exporting, manifest
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
     out = arguments.out or folder.export
     with failures_named(config.env.id):
-        agent = builders.load_agent(config, checkpoint)
+        agent = agents.load_agent(config, checkpoint)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
         checked = exporting.export_agent(source, out, arguments.format)
     worst = max(checked.max_difference.values())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from pathlib import Path
 
-from a2c_tf.checkpointing import replace_folder
+from a2c_tf.atomic_files import replace_folder, restore_replaced
 from a2c_tf.config import ConfigError
 from a2c_tf.run_dir import write_json
 from export import formats
@@ -31,6 +32,7 @@ def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
       ParityError: where a file does not act as the agent; `out` stays as it was.
       ConfigError: where `out` cannot be made, or holds other things than an export.
     """
+    restore_replaced(out.resolve().parent, glob.escape(out.resolve().name))
     temporary = _make_temporary(out.resolve())
     try:
         parity = _write_checked(source, temporary, which)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf import spaces
-from a2c_tf.builders import Agent, make_seeds
+from a2c_tf.agents import Agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.types import UnrollState
@@ -19,6 +20,8 @@ from export.inference import MASK, RESET, STATE_IN, Inference, Inputs
 
 REAL_ENVS, REAL_STEPS = 32, 31
 INVENTED = 256
+LARGEST_BOUND = 1e6
+"""a bound beyond it is that of the dtype: numbers of its size overflow a network."""
 
 
 class Samples(NamedTuple):
@@ -87,11 +90,20 @@ def _invented(agent: Agent, inference: Inference) -> Inputs:
 
 
 def _of_space(space: gymnasium.Space) -> np.ndarray:
-    """Random points of the space, zero, and its finite bounds."""
-    space.seed(0)
-    random = [space.sample() for _ in range(INVENTED)]
+    """Random points of the space, and of a Box zero and its bounds, where it has them."""
     bounds: list[np.ndarray] = []
     if isinstance(space, gymnasium.spaces.Box):
-        candidates = (np.zeros(space.shape), space.low, space.high)
-        bounds = [bound for bound in candidates if np.isfinite(bound).all()]
+        space = _bounded(space)
+        ends = ((space.low, space.bounded_below), (space.high, space.bounded_above))
+        bounds = [np.zeros(space.shape), *(end for end, is_bound in ends if is_bound.all())]
+    space.seed(0)
+    random = [space.sample() for _ in range(INVENTED)]
     return np.stack([*random, *bounds]).astype(space.dtype)
+
+
+def _bounded(box: gymnasium.spaces.Box) -> gymnasium.spaces.Box:
+    """The box without its largest bounds: what it samples there is as where it is infinite."""
+    box = copy.deepcopy(box)
+    box.bounded_below &= box.low >= -LARGEST_BOUND
+    box.bounded_above &= box.high <= LARGEST_BOUND
+    return box

@@ -15,7 +15,12 @@ from serving.signature import ACTION
 from serving.tensors import Array, TensorSpec, decode_row
 
 TOLERANCE = 1e-4
-"""of a number relative to max(1, |x|), and absolute of tied logits."""
+"""of a number relative to max(1, |x|)."""
+CLEAR_GAP, RELATIVE_GAP = 1e-4, 2e-5
+"""of two logits, absolute and relative to the largest of a row: where they are closer than either,
+the export, too, lets any of them win."""
+FORBIDDEN = 1e9
+"""the size of logits that a mask sets, which are no measure of the others."""
 SHOWN = 16
 """numbers of an output that an error spells out."""
 
@@ -64,11 +69,14 @@ def _is_tied(
     ours: Array, theirs: Array, expected: Mapping[str, Array], distribution: Discrete
 ) -> bool:
     """Whether rounding decides between the two actions, in every component."""
-    scores, start = choices_of(distribution, expected["logits"])
+    logits = expected["logits"]
+    sizes = np.abs(logits)
+    gap = max(CLEAR_GAP, RELATIVE_GAP * float(sizes[sizes < FORBIDDEN].max(initial=1.0)))
+    scores, start = choices_of(distribution, logits)
     # [K] indices of each
     chosen, other = (action.reshape(-1).astype(np.int64) - start for action in (ours, theirs))
     return all(
-        0 <= i < score.size and 0 <= j < score.size and abs(score[0, i] - score[0, j]) <= TOLERANCE
+        0 <= i < score.size and 0 <= j < score.size and abs(score[0, i] - score[0, j]) <= gap
         for score, i, j in zip(scores, chosen, other, strict=True)
     )
 

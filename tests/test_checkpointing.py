@@ -8,12 +8,14 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from a2c_tf import checkpointing
-from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
+from a2c_tf.checkpointing import AccessError, Checkpoint, CheckpointError, Counters, DamagedError
+from a2c_tf.command_line import NO_CHECKPOINT
 
 FILES = ("model.npz", "optimizer.npz", "unroll.npz", "manifest.json")
 
@@ -68,6 +70,18 @@ def test_saving_again_replaces_the_checkpoint_of_that_name(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
+def adopt(path: Path, file: str) -> None:
+    """Makes the manifest of a checkpoint say what the file holds now."""
+    manifest = json.loads((path / "manifest.json").read_text())
+    digest = hashlib.sha256((path / file).read_bytes()).hexdigest()
+    change_manifest(path, sha256=manifest["sha256"] | {file: digest})
+
+
+def change_manifest(path: Path, **changes: Any) -> None:
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
@@ -109,6 +123,70 @@ def test_a_damaged_newest_checkpoint_is_set_aside_for_the_one_before(
 def test_a_manifest_of_another_form_is_damage(folder: Path, content: str) -> None:
     (folder / "ckpt-300" / "manifest.json").write_text(content)
     assert checkpointing.load_newest(folder).counters.env_steps == 200
+
+
+@pytest.mark.parametrize("hashes", [[], None, "model.npz", {}, {"model.npz": 1}])
+def test_hashes_of_another_form_are_damage(folder: Path, hashes: Any) -> None:
+    change_manifest(folder / "ckpt-300", sha256=hashes)
+    with pytest.raises(DamagedError, match="ckpt-300"):
+        checkpointing.load(folder / "ckpt-300")
+
+
+def test_a_file_that_was_never_an_array_is_damage(folder: Path) -> None:
+    path = folder / "ckpt-300"
+    empty(path / "model.npz")
+    adopt(path, "model.npz")
+    with pytest.raises(DamagedError, match="ckpt-300"):
+        checkpointing.load(path)
+
+
+def as_endless_link(path: Path) -> None:
+    """What even root cannot read."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_cannot_be_read_is_no_damage_and_stays_where_it_is(folder: Path, file: str) -> None:
+    as_endless_link(folder / "ckpt-300" / file)
+    for load in (
+        lambda: checkpointing.load(folder / "ckpt-300"),
+        lambda: checkpointing.load_newest(folder),
+        lambda: checkpointing.load_selected(folder, "last"),
+    ):
+        with pytest.raises(AccessError, match=r"ckpt-300: no access \(Too many levels of symb"):
+            load()
+    assert {path.name for path in folder.iterdir()} == {"ckpt-100", "ckpt-200", "ckpt-300"}
+
+
+@pytest.mark.parametrize("selector", ["last", "best", "300"])
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path, selector: str) -> None:
+    folder = tmp_path / "checkpoints"
+    as_endless_link(folder)
+    for load in (
+        lambda: checkpointing.load_newest(folder),
+        lambda: checkpointing.load_selected(folder, selector),
+    ):
+        with pytest.raises(AccessError, match=f"checkpoints in {folder}: no access") as raised:
+            load()
+        assert raised.value.exit_code == NO_CHECKPOINT
+
+
+def test_damage_is_only_set_aside_by_who_goes_on_with_the_run(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truncate(folder / "ckpt-300" / "model.npz")
+    assert_equal(checkpointing.load_selected(folder, "last"), checkpoint(200))
+    (warning,) = caplog.messages
+    assert "ckpt-300" in warning and warning.endswith("; using the one before")
+    assert {path.name for path in folder.iterdir()} == {"ckpt-100", "ckpt-200", "ckpt-300"}
+
+
+def test_damage_that_cannot_be_set_aside_is_told(folder: Path) -> None:
+    truncate(folder / "ckpt-300" / "model.npz")
+    (folder / "ckpt-300.corrupt").touch()
+    with pytest.raises(AccessError, match=f"checkpoints in {folder}: no access"):
+        checkpointing.load_newest(folder)
 
 
 def test_an_empty_folder_is_damage(folder: Path) -> None:
@@ -165,11 +243,32 @@ def test_a_damaged_selection_is_refused_and_not_replaced_by_another(folder: Path
 def test_half_written_folders_are_no_checkpoints_and_go_with_the_next_pruning(
     folder: Path,
 ) -> None:
-    for name in (".ckpt-400.tmp-123", ".best.tmp-7"):
+    for name in (".ckpt-400.tmp-123", ".best.tmp-7", ".ckpt-200.tmp-7-old"):
         shutil.copytree(folder / "ckpt-300", folder / name)
     assert checkpointing.load_newest(folder).counters.env_steps == 300
     checkpointing.prune(folder, keep=2)
     assert {path.name for path in folder.iterdir()} == {"ckpt-200", "ckpt-300"}
+
+
+def go_on(folder: Path) -> None:
+    checkpointing.load_newest(folder)
+
+
+def clean_up(folder: Path) -> None:
+    checkpointing.prune(folder, keep=3)
+
+
+@pytest.mark.parametrize("restore", [go_on, clean_up])
+@pytest.mark.parametrize("name", ["best", "ckpt-300"])
+def test_what_a_killed_process_was_replacing_is_put_back(
+    folder: Path, name: str, restore: Callable[[Path], None]
+) -> None:
+    checkpointing.save(folder, checkpoint(150), "best")
+    before = checkpointing.load(folder / name)
+    (folder / name).rename(folder / f".{name}.tmp-7-old")
+    restore(folder)
+    assert_equal(checkpointing.load(folder / name), before)
+    assert {path.name for path in folder.iterdir()} == {"best", "ckpt-100", "ckpt-200", "ckpt-300"}
 
 
 def test_pruning_keeps_the_newest_and_the_best(folder: Path) -> None:
@@ -181,11 +280,9 @@ def test_pruning_keeps_the_newest_and_the_best(folder: Path) -> None:
 
 
 def rewrite(path: Path, file: str, **arrays: np.ndarray) -> None:
-    """Replaces a file of a checkpoint, with the hash that its manifest then needs."""
+    """Replaces a file of a checkpoint."""
     np.savez(path / file, **arrays)
-    manifest = json.loads((path / "manifest.json").read_text())
-    manifest["sha256"][file] = hashlib.sha256((path / file).read_bytes()).hexdigest()
-    (path / "manifest.json").write_text(json.dumps(manifest))
+    adopt(path, file)
 
 
 class Unpickled:

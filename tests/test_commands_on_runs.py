@@ -120,7 +120,7 @@ def test_evaluate_does_as_it_is_told(finished_run: RunDir, command: Command) -> 
     assert found["deterministic"] is False
 
 
-def test_a_damaged_newest_checkpoint_is_set_aside_with_a_warning(
+def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning_and_stays(
     finished_run: RunDir, tmp_path: Path, process: Command
 ) -> None:
     folder = RunDir(Path(shutil.copytree(finished_run.path, tmp_path / "run")))
@@ -130,5 +130,5 @@ def test_a_damaged_newest_checkpoint_is_set_aside_with_a_warning(
     assert outcome.code == 0, outcome.err
     assert before.name == f"ckpt-{json.loads(outcome.out)['env_steps']}"
     (warning,) = outcome.err.splitlines()
-    assert str(newest) in warning and "set aside" in warning and "using the one before" in warning
-    assert (folder.checkpoints / f"{newest.name}.corrupt").is_dir()
+    assert str(newest) in warning and warning.endswith("; using the one before")
+    assert newest.is_dir()

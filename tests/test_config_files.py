@@ -88,6 +88,11 @@ def test_a_run_may_go_on_longer_and_be_logged_otherwise() -> None:
     resumed("run.eval_episodes=7", "run.keep_checkpoints=9", "run.eval_deterministic=false")
 
 
+def test_a_run_may_go_on_with_smaller_steps() -> None:
+    """As it is told to where numbers ceased to be finite."""
+    resumed("optimizer.learning_rate=1e-3")
+
+
 @pytest.mark.parametrize(
     ("override", "difference"),
     [
@@ -96,7 +101,7 @@ def test_a_run_may_go_on_longer_and_be_logged_otherwise() -> None:
         ("env.num_envs=31", "env.num_envs is 32 there and 31 here"),
         ("network.hidden=[64]", "network.hidden is (64, 64) there and (64,) here"),
         ("a2c.gamma=0.98", "a2c.gamma is 0.99 there and 0.98 here"),
-        ("optimizer.learning_rate=2e-2", "optimizer.learning_rate is 0.01 there and 0.02 here"),
+        ("optimizer.epsilon=2e-2", "optimizer.epsilon is 1e-05 there and 0.02 here"),
     ],
 )
 def test_a_run_may_not_go_on_as_another_one(override: str, difference: str) -> None:

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, checkpointing, config, evaluation, unroll
-from a2c_tf.builders import Agent
+from a2c_tf import agents, checkpointing, config, evaluation, players, unroll
+from a2c_tf.agents import Agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.evaluation import Evaluation
 from a2c_tf.forward import StepOutput
 from a2c_tf.run_dir import RunDir
-from a2c_tf.types import CoreState, EnvSpec
+from a2c_tf.types import CoreState, EnvSpec, UnrollState
 
 NEVER = 10**9
 
@@ -54,16 +54,24 @@ class Clockwork(GraphEnvironment[Clocks]):
         return tf.cast(game.ticks, tf.float32)[:, tf.newaxis]
 
 
-def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
-    env = Clockwork(lengths, rewards)
-    advance = unroll.make_advance(env, Categorical(2), deterministic=True)
-    seed = tf.constant([0, 0])
-    state = unroll.initial_state(env, seed, seed)
+def evaluator(env: Clockwork, episodes: int) -> evaluation.Evaluator:
+    num_envs = env.spec.num_envs
 
     def policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
-        return StepOutput(tf.zeros([len(lengths), 2]), tf.zeros([len(lengths)]), core_state)
+        return StepOutput(tf.zeros([num_envs, 2]), tf.zeros([num_envs]), core_state)
 
-    return evaluation.Evaluator(env, policy, advance, episodes).evaluate(state)
+    advance = unroll.make_advance(env, Categorical(2), deterministic=True)
+    return evaluation.Evaluator(env, policy, advance, episodes)
+
+
+def start(env: Clockwork) -> UnrollState:
+    seed = tf.constant([0, 0])
+    return unroll.initial_state(env, seed, seed)
+
+
+def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
+    env = Clockwork(lengths, rewards)
+    return evaluator(env, episodes).evaluate(start(env))
 
 
 def test_short_episodes_do_not_crowd_out_long_ones() -> None:
@@ -90,6 +98,22 @@ def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPa
     played = evaluate([7, NEVER], [1.0, 2.0], episodes=2)
     assert played.lengths.tolist() == [7, 300]
     assert played.returns.tolist() == [7.0, 600.0]
+    assert (played.cut, played.summary()["cut"]) == (1, 1)
+
+
+def test_the_limit_is_that_of_an_episode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many of them may take longer, and one that ends with it is whole."""
+    monkeypatch.setattr(evaluation, "MAX_STEPS", 130)
+    played = evaluate([60, 130, NEVER], [1.0, 1.0, 1.0], episodes=12)
+    assert played.lengths.tolist() == [60] * 4 + [130] * 4 + [130]
+    assert played.cut == 1
+
+
+def test_an_evaluation_may_be_interrupted() -> None:
+    env = Clockwork([NEVER], [1.0])
+    asked = iter([False, False, True])
+    with pytest.raises(evaluation.InterruptedEvaluationError):
+        evaluator(env, 1).evaluate(start(env), lambda: next(asked))
 
 
 def test_the_summary_describes_the_returns() -> None:
@@ -122,7 +146,7 @@ class Trained(NamedTuple):
     agent: Agent
 
     def play(self, episodes: int, deterministic: bool, seed: int) -> list[float]:
-        player = builders.Player(self.agent, self.config, episodes, deterministic)
+        player = players.Player(self.agent, self.config, episodes, deterministic)
         return player.play(seed).returns.tolist()
 
 
@@ -130,7 +154,7 @@ class Trained(NamedTuple):
 def trained(finished_run: RunDir) -> Trained:
     settings = config.load(str(finished_run.config))
     checkpoint = checkpointing.load_newest(finished_run.checkpoints)
-    return Trained(settings, builders.load_agent(settings, checkpoint))
+    return Trained(settings, agents.load_agent(settings, checkpoint))
 
 
 def test_greedy_play_is_the_same_again_and_another_with_another_seed(trained: Trained) -> None:

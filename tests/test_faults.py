@@ -18,7 +18,7 @@ import pytest
 from a2c_tf import checkpointing, config, metrics, run_dir
 from a2c_tf.command_line import NonFiniteError
 from a2c_tf.envs import registry
-from a2c_tf.envs.host import failures_named
+from a2c_tf.envs.failures import failures_named
 from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 
@@ -26,6 +26,8 @@ Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parent.parent
 
 FAULTY = """
+import os
+
 import gymnasium
 import numpy as np
 
@@ -41,6 +43,8 @@ class Faulty(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
+        if self.fault == "reset":
+            raise RuntimeError("the door is locked")
         return np.zeros(3, np.float32), {}
 
     def step(self, action):
@@ -48,6 +52,8 @@ class Faulty(gymnasium.Env):
         observation = self.np_random.uniform(-1, 1, 3).astype(np.float32)
         reward = float(action)
         if self.steps == self.at:
+            if self.fault == "die":
+                os._exit(3)
             if self.fault == "raise":
                 raise RuntimeError("the motor is on fire\\nand smoking")
             if self.fault == "nan observation":
@@ -57,7 +63,7 @@ class Faulty(gymnasium.Env):
         return observation, reward, False, False, {}
 
 
-for fault in ("nan", "inf", "nan observation", "raise"):
+for fault in ("nan", "inf", "nan observation", "raise", "reset", "die"):
     gymnasium.register(
         f"{fault.title().replace(' ', '')}-v0",
         lambda fault=fault, **keywords: Faulty(fault, **keywords),
@@ -144,6 +150,28 @@ def test_an_environment_that_raises_is_told_in_one_line(tmp_path: Path, command:
         "error: environment faulty:Raise-v0: sub-environment 0, episode 1, step 30 "
         "raised RuntimeError: the motor is on fire and smoking"
     )
+    assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_first_reset_that_raises_is_told_in_one_line(tmp_path: Path, command: Command) -> None:
+    arguments = ("cartpole", *SETTINGS, "env.id=faulty:Reset-v0", "--run-dir", tmp_path / "run")
+    outcome = command("a2c_tf.train", *arguments)
+    assert (outcome.code, outcome.err) == (
+        1,
+        "error: environment faulty:Reset-v0: sub-environment 0, episode 1, step 0 "
+        "raised RuntimeError: the door is locked\n",
+    )
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_process_that_dies_has_an_exit_code_of_its_own(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "run"
+    settings = (*SETTINGS, "env.id=faulty:Die-v0", "env.vectorization=async")
+    outcome = command("a2c_tf.train", "cartpole", *settings, "--run-dir", path)
+    assert outcome.code == 5
+    assert outcome.err.splitlines()[-1].endswith("go on from the last checkpoint with --resume")
+    assert "a process of its sub-environments has ended" in outcome.err
     assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
 
 

@@ -141,6 +141,22 @@ def test_a_bound_on_one_side_is_kept():
     assert space.contains(action[0])
 
 
+def test_bounds_that_float32_does_not_have_are_kept():
+    space = gymnasium.spaces.Box(-0.1, 0.1, (1,), np.float64)
+    action = distributions.for_space(space).to_env(tf.constant([[-9.0], [9.0]])).numpy()
+    np.testing.assert_array_equal(action, [[-0.1], [0.1]])
+    assert action.dtype == np.float64 and space.contains(action[0])
+
+
+@pytest.mark.parametrize(
+    "bound", [float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)]
+)
+def test_bounds_of_a_dtype_are_none(bound):
+    space = gymnasium.spaces.Box(-bound, bound, (1,), np.float64)
+    action = distributions.for_space(space).to_env(tf.constant([[-3.0], [4.0]])).numpy()
+    np.testing.assert_array_equal(action, [[-3.0], [4.0]])
+
+
 @pytest.mark.parametrize("family", [CLIPPED, SQUASHED], ids=["clipped", "squashed"])
 def test_the_greedy_action_is_the_median(family):
     """Half of the samples lie on either side of it, in the units of the environment."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, inspection
+from a2c_tf import agents, builders, inspection
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.inspection import COUNT, NAMES, Inspector
@@ -27,14 +27,15 @@ TREE = {
 class Training:
     """A learner and a trajectory to learn from."""
 
-    def __init__(self, every: int, **network: Any) -> None:
+    def __init__(self, every: int, compile: str = "auto", **network: Any) -> None:
         tree = {**TREE, "network": {**TREE["network"], **network}}
-        self.config = Config.model_validate({**tree, "run": {"inspect_every": every}})
+        run = {"inspect_every": every, "compile": compile}
+        self.config = Config.model_validate({**tree, "run": run})
         env = registry.make(self.config.env)
-        self.agent = builders.make_agent(env.spec, self.config)
+        self.agent = agents.make_agent(env.spec, self.config)
         self.learner, self.step = builders.make_training(env, self.agent, self.config)
         self.inspector = Inspector(self.learner, every)
-        self.state = self.agent.start(env, builders.make_seeds(0))
+        self.state = self.agent.start(env, agents.make_seeds(0))
         advance = make_advance(env, self.agent.distribution)
         _, self.trajectory, _ = unroll(advance, self.agent.policy, self.state, 5)
 
@@ -61,8 +62,9 @@ def gradient_of(training: Training, trajectory: Trajectory, part: str) -> np.nda
     return np.concatenate([g.numpy().ravel() for g in tape.gradient(loss, torso)])
 
 
-def test_the_pull_of_each_loss_and_the_angle_between_them():
-    training = Training(every=1)
+@pytest.mark.parametrize("compile", ["xla", "mixed"])
+def test_the_pull_of_each_loss_and_the_angle_between_them(compile: str):
+    training = Training(every=1, compile=compile)
     policy, value = (gradient_of(training, training.trajectory, p) for p in ("policy", "value"))
     _, seen = training.inspector.update(training.trajectory)
     norms = np.linalg.norm(policy), np.linalg.norm(value)
@@ -83,8 +85,9 @@ def test_the_divergence_is_that_of_the_policies_before_and_after():
     assert float(seen["policy/approx_kl"]) == pytest.approx(expected, rel=1e-2)
 
 
-def test_separate_torsos_share_nothing_that_could_be_pulled():
-    training = Training(every=1, shared=False)
+@pytest.mark.parametrize("compile", ["xla", "mixed"])
+def test_separate_torsos_share_nothing_that_could_be_pulled(compile: str):
+    training = Training(every=1, compile=compile, shared=False)
     _, seen = training.inspector.update(training.trajectory)
     assert [float(seen[name]) for name in NAMES[:3]] == [0.0, 0.0, 0.0]
 

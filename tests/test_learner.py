@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, train_step
+from a2c_tf import agents, builders, players, train_step
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.learner import METRIC_NAMES, Learner
@@ -32,9 +32,9 @@ class Training:
     def __init__(self, tree: dict[str, Any], compile_: str = "auto") -> None:
         self.config = Config.model_validate({**tree, "run": {"compile": compile_}})
         self.env = registry.make(self.config.env)
-        self.agent = builders.make_agent(self.env.spec, self.config)
+        self.agent = agents.make_agent(self.env.spec, self.config)
         self.learner, self.step = builders.make_training(self.env, self.agent, self.config)
-        self.state = self.agent.start(self.env, builders.make_seeds(0))
+        self.state = self.agent.start(self.env, agents.make_seeds(0))
 
     def call(self, updates: int) -> dict[str, float]:
         self.state, report = self.step(self.state, tf.constant(updates))
@@ -151,7 +151,7 @@ def test_it_learns():
     """CartPole pays 1 a step: an untrained agent lasts about 20 steps."""
     training = Training({**CARTPOLE, "run": {"seed": 11}})
     training.call(3000)
-    player = builders.Player(training.agent, training.config, 20, deterministic=True)
+    player = players.Player(training.agent, training.config, 20, deterministic=True)
     result = player.play(seed=5)
     assert result.returns.mean() > 150
 

@@ -107,6 +107,23 @@ def test_tensorboard_holds_the_same_scalars_by_steps(tmp_path: Path) -> None:
     assert [event.step for event in events.Tensors("eval/return")] == [300]
 
 
+def test_tensorboard_goes_on_from_the_rows_that_were_kept(tmp_path: Path) -> None:
+    """What was written after the checkpoint that a run resumes from is not there twice."""
+    first = metrics.TensorBoard(tmp_path)
+    for one in (row(100, updates=3), row(200, updates=6), row(300, updates=9)):
+        first.write(one)
+    first.close()
+    second = metrics.TensorBoard(tmp_path, [row(100, updates=3), row(200, updates=6)])
+    second.write(row(300, updates=10))
+    second.close()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    found = [
+        (event.step, float(tf.make_ndarray(event.tensor_proto)))
+        for event in events.Tensors("updates")
+    ]
+    assert found == [(100, 3.0), (200, 6.0), (300, 10.0)]
+
+
 def test_writers_pass_each_row_to_each(tmp_path: Path) -> None:
     paths = [tmp_path / "a", tmp_path / "b"]
     both = metrics.Writers(*(metrics.JsonLines(path, 0) for path in paths))

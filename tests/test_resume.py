@@ -108,7 +108,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     uninterrupted = straight("minatar_breakout")
     polls = itertools.count()
     folder = RunDir(tmp_path / "run")
-    session.run(uninterrupted.config, folder.path, False, lambda: next(polls) >= 3)
+    session.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
     (saved,) = checkpointing.listed(folder.checkpoints)
     command_line = f"python -m a2c_tf.train --run-dir {folder.path} --resume"
     assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; go on with {command_line}"

@@ -67,10 +67,21 @@ def test_overwriting_clears_the_run_and_nothing_else(tmp_path: Path) -> None:
         path.mkdir()
     for path in (folder.metrics, folder.evaluation, folder.curves, tmp_path / "notes.txt"):
         path.write_text("old")
-    run_dir.create(tmp_path, CARTPOLE)
+    run_dir.create(tmp_path, CARTPOLE, overwrite=True)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"config.yaml", "checkpoints", "notes.txt"}
     assert not list(folder.checkpoints.iterdir())
+
+
+def test_of_two_runs_that_found_a_folder_free_one_gets_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        run_dir.check_free(tmp_path, overwrite=False)
+    first = run_dir.create(tmp_path, CARTPOLE)
+    first.metrics.write_text("precious")
+    with pytest.raises(ConfigError, match="another run has just begun there"):
+        run_dir.create(tmp_path, config.load("acrobot"))
+    assert first.metrics.read_text() == "precious"
+    assert run_dir.open_existing(tmp_path)[1] == CARTPOLE
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from test_replay import make
 
-from a2c_tf import builders, forward, networks, shards
+from a2c_tf import agents, builders, forward, networks, players, shards
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.settings import NetworkConfig
@@ -57,6 +57,19 @@ def observations(space: gymnasium.Space) -> tf.Tensor:
 def assert_close(actual: Any, expected: Any) -> None:
     for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("num_envs", "cores", "shards_"),
+    [(128, 8, 8), (100, 8, 5), (32, 4, 2), (31, 4, 1), (16, 2, 1), (128, 1, 1)],
+)
+def test_as_many_shards_as_there_are_cores_and_environments_for(
+    num_envs, cores, shards_, monkeypatch
+):
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 1)
+    monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: cores)
+    assert shards.count(num_envs) == shards_
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -158,11 +171,11 @@ def test_training_in_shards_is_training(name, monkeypatch):
         monkeypatch.setattr(shards, "count", lambda *_: count)
         config = Config.model_validate(TREES[name])
         env = registry.make(config.env)
-        agent = builders.make_agent(env.spec, config)
+        agent = agents.make_agent(env.spec, config)
         _, step = builders.make_training(env, agent, config)
         variables = agent.model.trainable_variables
         before = [w.numpy().copy() for w in variables]
-        state, report = step(agent.start(env, builders.make_seeds(0)), tf.constant(4))
+        state, report = step(agent.start(env, agents.make_seeds(0)), tf.constant(4))
         moved = [w.numpy() - b for w, b in zip(variables, before, strict=True)]
         return moved, state, report
 
@@ -182,11 +195,11 @@ def test_training_in_shards_is_training(name, monkeypatch):
 def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     tree = {"env": {"id": "MinAtar/Breakout-v1"}, "network": {"core": core, "core_size": 8}}
     config = Config.model_validate(tree)
-    agent = builders.make_agent(registry.make(config.env).spec, config)
+    agent = agents.make_agent(registry.make(config.env).spec, config)
 
     def play(count: int) -> Any:
         monkeypatch.setattr(shards, "count", lambda *_: count)
-        return builders.Player(agent, config, 8, deterministic=False).play(0)
+        return players.Player(agent, config, 8, deterministic=False).play(0)
 
     whole, parted = play(1), play(4)
     assert whole.lengths.std() > 0

@@ -35,6 +35,7 @@ LASTING = (
 
 
 def python(*arguments: str | Path) -> subprocess.Popen[str]:
+    """A process at the head of a group of its own."""
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
@@ -42,6 +43,7 @@ def python(*arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -60,17 +62,17 @@ class Stopped(NamedTuple):
         return path
 
 
-def stop_while_training(path: Path, number: signal.Signals) -> Stopped:
-    """Starts a run without end and sends it a signal after its first row."""
+def stop_while_training(path: Path, number: signal.Signals, *settings: str) -> Stopped:
+    """Starts a run without end, and sends it and its processes a signal after its first row."""
     folder = RunDir(path)
-    process = python("-m", "a2c_tf.train", *LASTING, "--run-dir", path)
+    process = python("-m", "a2c_tf.train", *LASTING, *settings, "--run-dir", path)
     deadline = time.monotonic() + SECONDS
     try:
         while not run_dir.read_metrics(folder.metrics):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, "no row was written"
             time.sleep(0.05)
-        process.send_signal(number)
+        os.killpg(process.pid, number)
         out, err = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
@@ -83,6 +85,32 @@ def test_sigterm_saves_and_asks_to_be_started_again(tmp_path: Path) -> None:
     assert f"saved {stopped.saved}; go on with " in stopped.out
     assert "Traceback" not in stopped.err
     assert checkpointing.load(stopped.saved).counters.env_steps >= 100
+
+
+@pytest.mark.parametrize(("name", "code"), [("TERM", 75), ("INT", 130)])
+def test_processes_of_environments_live_until_the_run_is_saved(
+    tmp_path: Path, name: str, code: int
+) -> None:
+    settings = ("env.backend=gymnasium", "env.vectorization=async")
+    stopped = stop_while_training(tmp_path / "run", signal.Signals[f"SIG{name}"], *settings)
+    assert stopped.code == code, stopped.err
+    assert f"saved {stopped.saved}; go on with " in stopped.out
+    assert "Traceback" not in stopped.err
+
+
+def test_a_signal_in_the_final_evaluation_stops_it(tmp_path: Path) -> None:
+    """The run is saved, and is to be started again for what is missing."""
+    folder = RunDir(tmp_path / "run")
+    settings = ("run.total_steps=200", "run.eval_episodes=1000000")
+    process = python("-m", "a2c_tf.train", *LASTING, *settings, "--run-dir", folder.path)
+    deadline = time.monotonic() + SECONDS
+    while not (folder.checkpoints.is_dir() and checkpointing.listed(folder.checkpoints)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 75, err
+    assert "go on with " in out and not folder.evaluation.exists()
 
 
 def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:

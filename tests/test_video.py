@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2c_tf import builders, checkpointing, recording, video
-from a2c_tf.builders import Agent
+from a2c_tf import agents, checkpointing, players, recording, video
+from a2c_tf.agents import Agent
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.drawing.frames import DrawingError
-from a2c_tf.envs.host import HostEnvironmentError
+from a2c_tf.envs.failures import HostEnvironmentError
 from a2c_tf.recording import Recorder
 from a2c_tf.run_dir import RunDir
 
@@ -95,7 +95,7 @@ def untrained(env_id: str, **settings: Any) -> tuple[Agent, Config]:
             **settings,
         }
     )
-    return builders.make_agent(registry.make(config.env).spec, config), config
+    return agents.make_agent(registry.make(config.env).spec, config), config
 
 
 def own(name: str) -> tuple[Agent, Config]:
@@ -230,7 +230,7 @@ def test_a_wrong_name_is_refused_before_anything_is_played(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(builders, "load_agent", None)
+    monkeypatch.setattr(agents, "load_agent", None)
     outcome = command(EVALUATE, finished_run.path, "--video", tmp_path / name)
     assert outcome.code == 2
     assert outcome.mistake.startswith(f"--video {tmp_path / name}: ")
@@ -253,7 +253,7 @@ def test_memory_and_held_noise_are_those_of_the_evaluation(deterministic: bool) 
         "CartPole-v1", network={"core": "gru", "core_size": 8}, a2c={"noise_hold": 3}
     )
     recorder = Recorder(agent, config, deterministic)
-    player = builders.Player(agent, config, 1, deterministic)
+    player = players.Player(agent, config, 1, deterministic)
     for seed in (0, 1, 2):
         frames = list(recorder.frames(seed))
         evaluation = player.play(seed)

@@ -54,8 +54,11 @@ class Bounds:
 
     def clip(self, action: tf.Tensor) -> tf.Tensor:
         """An action in the environment's units, `[B, size]`, as it takes it, `[B, *shape]`."""
-        low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-        return with_shape(tf.cast(tf.clip_by_value(action, low, high), self.dtype), self.shape)
+        dtype = tf.as_dtype(self.dtype)
+        # bounds of float64 may be no numbers of float32
+        action = tf.cast(action, dtype) if dtype.is_floating else action
+        low, high = (np.array(x, action.dtype.as_numpy_dtype) for x in (self.low, self.high))
+        return with_shape(tf.cast(tf.clip_by_value(action, low, high), dtype), self.shape)
 
     def describe(self) -> dict[str, Any]:
         """Infinite bounds are None."""
@@ -66,7 +69,10 @@ class Bounds:
     def _ends(self) -> np.ndarray:
         """What -1 and 1 stand for, `[2, size]`."""
         ends = np.array([self.low, self.high])
-        return np.where(np.isfinite(ends).all(axis=0), ends, [[-1.0], [1.0]])
+        with np.errstate(over="ignore", invalid="ignore"):
+            # the largest number of a dtype is no bound
+            bounded = np.isfinite(np.diff(ends, axis=0)[0].astype(np.float32))
+        return np.where(bounded, ends, [[-1.0], [1.0]])
 
 
 @dataclasses.dataclass(frozen=True)

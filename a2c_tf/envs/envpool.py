@@ -38,6 +38,8 @@ def make_envpool(config: EnvConfig) -> HostEnvironment:
     if config.max_episode_steps is not None:
         settings["max_episode_steps"] = config.max_episode_steps
     vector_env = EnvPoolVectorEnv(config, settings)
+    if vector_env.is_atari:
+        raise ValueError(f"an Atari game; name it {PREFIX}{config.id}, with this recipe")
     return HostEnvironment(
         vector_env,
         config.id,
@@ -72,6 +74,11 @@ class EnvPoolVectorEnv(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._last = np.zeros(self.num_envs, bool)
+
+    @property
+    def is_atari(self) -> bool:
+        """Whether it has settings of DeepMind's recipe, of which EnvPool's defaults are others."""
+        return hasattr(self._pool.spec.config, "episodic_life")
 
     @property
     def max_episode_steps(self) -> int:

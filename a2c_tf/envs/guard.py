@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -17,6 +18,22 @@ class BrokenEnvironmentError(RuntimeError):
 
 class NotFiniteError(BrokenEnvironmentError):
     """An environment gave a number that is not finite."""
+
+
+@contextlib.contextmanager
+def raising_at(where: str, *passing: type[Exception]) -> Iterator[None]:
+    """Turns what another's code raises into one line that says where; `passing` goes by.
+
+    Raises:
+      BrokenEnvironmentError: in its place.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (BrokenEnvironmentError, *passing)):
+            raise
+        reason = " ".join(str(error).split())
+        raise BrokenEnvironmentError(f"{where} raised {type(error).__name__}: {reason}") from error
 
 
 class Guard(gymnasium.Wrapper):
@@ -37,28 +54,21 @@ class Guard(gymnasium.Wrapper):
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         if self._step:
             self._episode, self._step = self._episode + 1, 0
-        observation, info = self._watched(self.env.reset, **options)
-        self._check(observation, 0.0)
+        with raising_at(self._where):
+            observation, info = self.env.reset(**options)
+            self._check(observation, 0.0)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._step += 1
-        observation, reward, terminated, truncated, info = self._watched(self.env.step, action)
-        self._check(observation, reward)
+        with raising_at(self._where):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            self._check(observation, reward)
         return observation, reward, terminated, truncated, info
 
     @property
     def _where(self) -> str:
         return f"sub-environment {self._index}, episode {self._episode}, step {self._step}"
-
-    def _watched(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        try:
-            return function(*arguments, **options)
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise BrokenEnvironmentError(
-                f"{self._where} raised {type(error).__name__}: {reason}"
-            ) from error
 
     def _check(self, observation: Any, reward: Any) -> None:
         space = self.env.observation_space
@@ -72,25 +82,50 @@ class Guard(gymnasium.Wrapper):
                 raise BrokenEnvironmentError(f"{self._where}: {name} {wrong}")
             if _has_bad(array):
                 raise NotFiniteError(f"{self._where}: {name} {_not_finite(array)}")
+        if not _are_numbers(reward, ()):
+            raise BrokenEnvironmentError(f"{self._where}: reward is {reward!r}; expected a number")
         if not np.isfinite(reward):
             raise NotFiniteError(f"{self._where}: reward is {reward}; expected a finite number")
 
 
-def check_arrays(
-    space: gymnasium.Space, arrays: Sequence[np.ndarray], reward: np.ndarray, step: int
+def check_declared(
+    space: gymnasium.Space, arrays: Sequence[np.ndarray], num_envs: int, step: int
 ) -> None:
-    """Checks what a vector environment gives, `[B, ...]`, where each is not watched on its own.
+    """Checks what a vector environment observes, where each is not watched on its own.
 
     Raises:
-      BrokenEnvironmentError: for another shape or dtype, with the step, counted from the reset
-        of all.
-      NotFiniteError: with the sub-environment, too.
+      BrokenEnvironmentError: for another shape than `[num_envs, ...]`, or another dtype, with the
+        step, counted from the reset of all.
     """
-    parts = spaces.parts(space)
-    for (name, part), array in zip(parts.items(), arrays, strict=True):
-        if wrong := _undeclared(part, array, (len(reward), *(part.shape or ()))):
+    for (name, part), array in zip(spaces.parts(space).items(), arrays, strict=True):
+        if wrong := _undeclared(part, array, (num_envs, *(part.shape or ()))):
             raise BrokenEnvironmentError(f"step {step}: {name} {wrong}")
-    for name, array in zip([*parts, "reward"], [*arrays, reward], strict=True):
+
+
+def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> None:
+    """Checks that there are a reward and both flags of an end for each sub-environment.
+
+    Raises:
+      BrokenEnvironmentError: where there are not, with the step.
+    """
+    if not _are_numbers(reward, (num_envs,)):
+        raise BrokenEnvironmentError(
+            f"step {step}: reward is {_described(reward)}; expected numbers of shape [{num_envs}]"
+        )
+    for name, flags in zip(("terminated", "truncated"), ends, strict=True):
+        if np.shape(flags) != (num_envs,) or np.asarray(flags).dtype != bool:
+            raise BrokenEnvironmentError(
+                f"step {step}: {name} is {_described(flags)}; expected bool of shape [{num_envs}]"
+            )
+
+
+def check_finite(names: Sequence[str], arrays: Sequence[np.ndarray], step: int) -> None:
+    """Checks arrays `[B, ...]` as TensorFlow is to have them.
+
+    Raises:
+      NotFiniteError: for a number that is not finite, with the sub-environment and the step.
+    """
+    for name, array in zip(names, arrays, strict=True):
         if _has_bad(array):
             index = np.argwhere(~np.isfinite(array))[0, 0]
             where = f"sub-environment {index}, step {step}"
@@ -104,6 +139,15 @@ def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...
     if not np.can_cast(array.dtype, space.dtype or array.dtype, "same_kind"):
         return f"has dtype {array.dtype}; its space declares {space.dtype}"
     return ""
+
+
+def _are_numbers(x: Any, shape: tuple[int, ...]) -> bool:
+    return np.shape(x) == shape and np.asarray(x).dtype.kind in "biuf"
+
+
+def _described(x: Any) -> str:
+    array = np.asarray(x)
+    return f"{array.dtype} of shape {list(array.shape)}"
 
 
 def _has_bad(array: np.ndarray) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -13,14 +11,10 @@ import tensorflow as tf
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from a2c_tf import spaces
-from a2c_tf.command_line import CommandError, NonFiniteError
 from a2c_tf.envs.drawing import frames
-from a2c_tf.envs.guard import BrokenEnvironmentError, NotFiniteError, check_arrays
+from a2c_tf.envs.failures import CUT_OFF, HostEnvironmentError, telling
+from a2c_tf.envs.guard import check_declared, check_finite, check_rows, raising_at
 from a2c_tf.types import EnvSpec, TimeStep
-
-
-class HostEnvironmentError(CommandError):
-    """An environment raised in `reset` or `step`, or broke its own spaces."""
 
 
 class HostEnvironment:
@@ -61,7 +55,7 @@ class HostEnvironment:
         self._observation_space = vector_env.single_observation_space
         parts = spaces.parts(self._observation_space).values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
-        self._mask_size = _mask_size(vector_env) if may_mask else 0
+        self._mask_size = telling(_mask_size)(vector_env) if may_mask else 0
         self._lives = _Lives() if terminal_on_life_loss else None
         self.spec = EnvSpec(
             id=env_id,
@@ -122,7 +116,7 @@ class HostEnvironment:
             *([((self._mask_size,), tf.bool)] if self._mask_size else []),
         ]
         dtypes = [tf.int64, *(dtype for _, dtype in signature)]
-        token, *leaves = tf.numpy_function(function, arguments, dtypes)
+        token, *leaves = tf.numpy_function(telling(function), arguments, dtypes)
         token.set_shape([])
         for leaf, (shape, _) in zip(leaves, signature, strict=True):
             leaf.set_shape([self.spec.num_envs, *shape])
@@ -134,33 +128,51 @@ class HostEnvironment:
     def _reset(self, seed: np.ndarray) -> tuple[Any, ...]:
         entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
         word = int(entropy.generate_state(1)[0] >> 1)
-        observation, info = self._vector_env.reset(seed=word)
+        with raising_at("reset", *CUT_OFF):
+            observation, info = self._vector_env.reset(seed=word)
         nothing = np.zeros(self.spec.num_envs, bool)
-        return self._arrived(0, observation, nothing.astype(float), nothing, nothing, info)
+        return self._arrived(0, observation, nothing, nothing, nothing, info)
 
     def _step(self, token: np.ndarray, action: np.ndarray) -> tuple[Any, ...]:
-        return self._arrived(token + 1, *self._vector_env.step(action))
+        step = int(token) + 1
+        with raising_at(f"step {step}", *CUT_OFF):
+            observation, reward, terminated, truncated, info = self._vector_env.step(action)
+        return self._arrived(step, observation, reward, terminated, truncated, info)
 
     def _arrived(
         self,
-        token: int | np.ndarray,
+        step: int,
         observation: Any,
         reward: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
         info: dict[str, Any],
     ) -> tuple[Any, ...]:
-        """All arrays of a time step, in the order of the signature."""
+        """All arrays of a time step, in the order of the signature; the token is its number."""
+        check_rows(reward, (terminated, truncated), self.spec.num_envs, step)
+        observed, reward = self._as_declared(step, observation, reward)
         last = terminated | truncated
-        arrays = spaces.arrays(self._observation_space, observation)
-        check_arrays(self._observation_space, arrays, reward, int(token))
-        # a copy: the vector environment may write its next observation into the same memory
-        dtypes = [dtype.as_numpy_dtype for _, dtype in self._signature]
-        copied = [np.array(x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
         masks = [self._mask(info, last)] if self._mask_size else []
         ended = terminated | self._lives.lost(info) if self._lives else terminated
         discount = np.where(ended, np.float32(0), np.float32(1))
-        return np.int64(token), reward.astype(np.float32), discount, last, *copied, *masks
+        return np.int64(step), reward, discount, last, *observed, *masks
+
+    def _as_declared(
+        self, step: int, observation: Any, reward: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """The arrays of an observation and the reward in their dtypes, checked.
+
+        Copies: the vector environment may write its next observation into the same memory.
+        """
+        space = self._observation_space
+        arrays = [np.asarray(x) for x in spaces.arrays(space, observation)]
+        check_declared(space, arrays, self.spec.num_envs, step)
+        dtypes = [dtype.as_numpy_dtype for _, dtype in self._signature]
+        with np.errstate(over="ignore"):  # is found not to be finite
+            observed = [np.array(x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
+            reward = np.asarray(reward, np.float32)
+        check_finite([*spaces.parts(space), "reward"], [*observed, reward], step)
+        return observed, reward
 
     def _mask(self, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
         """`info["action_mask"]`, all allowed where an environment gave none or is at its end."""
@@ -195,28 +207,3 @@ def _mask_size(vector_env: VectorEnv) -> int:
 def _row(mask: Any) -> np.ndarray:
     """One environment's mask; that of several choices may be a tuple with a mask for each."""
     return np.concatenate(mask) if isinstance(mask, tuple | list) else np.asarray(mask).reshape(-1)
-
-
-@contextlib.contextmanager
-def failures_named(env_id: str) -> Iterator[None]:
-    """Turns what TensorFlow makes of an environment's exception into one line.
-
-    Raises:
-      NonFiniteError: where it gave a number that is not finite.
-      HostEnvironmentError: for everything else, naming the environment and its own error.
-    """
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise _named(env_id, str(error.message).strip().splitlines()) from None
-
-
-def _named(env_id: str, lines: list[str]) -> CommandError:
-    """The error that TensorFlow's message, which has a traceback, began with."""
-    line = next((line for line in lines if re.match(r"\w+: \S", line)), lines[0])
-    name, _, reason = line.partition(": ")
-    if name == NotFiniteError.__name__:
-        advice = "mend it, and go on from the last checkpoint with --resume"
-        return NonFiniteError(f"environment {env_id}: {reason}; {advice}")
-    told = reason if name == BrokenEnvironmentError.__name__ else f"raised {line}"
-    return HostEnvironmentError(f"environment {env_id}: {told}")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
 
+from a2c_tf.command_line import CommandError
 from a2c_tf.config import ConfigError, nearest
 from a2c_tf.envs import atari, envpool
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
+from a2c_tf.envs.failures import HostCallError
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
+from a2c_tf.envs.minatar.board import RampingGame
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
@@ -26,20 +28,28 @@ from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
 from a2c_tf.envs.pendulum import Pendulum
 from a2c_tf.envs.vectors import make_vector, registered
 from a2c_tf.settings import AtariConfig, EnvConfig
+from a2c_tf.spaces import parts
 
+MINATAR = {
+    f"MinAtar/{game.__name__}-{version}": (game, version)
+    for game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
+    for version in ("v0", "v1")
+}
 GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
     "Acrobot-v1": Acrobot,
     "CartPole-v1": CartPole,
     "Catch-v0": Catch,
     **{
-        f"MinAtar/{game.__name__}-{version}": functools.partial(game, version=version)
-        for game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
-        for version in ("v0", "v1")
+        env_id: functools.partial(game, version=version)
+        for env_id, (game, version) in MINATAR.items()
     },
     "MountainCar-v0": MountainCar,
     "MountainCarContinuous-v0": MountainCarContinuous,
     "Pendulum-v1": Pendulum,
 }
+RAMPING = {env_id for env_id, (game, _) in MINATAR.items() if issubclass(game, RampingGame)}
+"""ids of the games that have `difficulty_ramping`."""
+
 ARGUMENTS = {  # of the environments, for the settings that may be null
     "max_episode_steps": "max_episode_steps",
     "sticky_action_probability": "sticky_action_probability",
@@ -66,12 +76,25 @@ def make(config: EnvConfig) -> Environment:
     _check_host_settings(config)
     try:
         return _make_on_host(config, backend)
-    except (gymnasium.error.Error, ModuleNotFoundError, ValueError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise ConfigError(
-            f"env.id={config.id}: {reason}; expected {', '.join(GRAPH_NATIVE)}, "
+    except (CommandError, HostCallError):
+        raise
+    except Exception as error:  # the user's module and environment may raise anything
+        raise ConfigError(f"env.id={config.id}: {_reason(config, error)}") from error
+
+
+def _reason(config: EnvConfig, error: Exception) -> str:
+    """What went wrong on the way to an environment, and which ids there are if it is the id."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    module, _, _ = config.id.rpartition(":")
+    no_module = isinstance(error, ModuleNotFoundError) and error.name == module
+    malformed = type(error) is gymnasium.error.Error
+    if malformed or no_module or isinstance(error, gymnasium.error.UnregisteredEnv):
+        return (
+            f"{reason}; expected {', '.join(GRAPH_NATIVE)}, "
             "an id that gymnasium has registered, or my_module:MyEnv-v0"
-        ) from None
+        )
+    told = isinstance(error, ValueError | gymnasium.error.Error)
+    return reason if told else f"raised {type(error).__name__}: {reason}"
 
 
 def make_drawable(config: EnvConfig) -> Environment:
@@ -80,9 +103,19 @@ def make_drawable(config: EnvConfig) -> Environment:
     if config.id.startswith(atari.PREFIX) and installed("ale"):
         return atari.make_gymnasium_atari(config, **drawing)  # it shows the agent the same
     env = make(config)
+    if env.spec.backend == "envpool" and config.id in gymnasium.registry:
+        env = _showing_the_same(env, config)
     if env.spec.backend == "gymnasium" and isinstance(env, HostEnvironment) and env.can_render:
         return _make_gymnasium(config, **drawing)
     return env
+
+
+def _showing_the_same(env: Environment, config: EnvConfig) -> Environment:
+    """gymnasium's environment of the id, where its observations are like those of `env`."""
+    other = _make_gymnasium(config)
+    one, two = (parts(e.spec.observation_space).values() for e in (env, other))
+    alike = [(a.shape, a.dtype) for a in one] == [(a.shape, a.dtype) for a in two]
+    return other if alike and env.spec.action_space == other.spec.action_space else env
 
 
 def installed(backend: str) -> bool:
@@ -106,12 +139,11 @@ def _make_in_graph(config: EnvConfig) -> Environment:
             f"env.id={config.id}: not in the graph{nearest(config.id, list(GRAPH_NATIVE))}; "
             f"expected one of {', '.join(GRAPH_NATIVE)}, or set env.backend=gymnasium"
         )
-    environment = GRAPH_NATIVE[config.id]
-    parameters = inspect.signature(environment).parameters
-    _check_settings(config, [name for name in ARGUMENTS if ARGUMENTS[name] in parameters])
+    ramps = config.id in RAMPING
+    _check_settings(config, [name for name in ARGUMENTS if ramps or name != "difficulty_ramping"])
     arguments = {argument: getattr(config, name) for name, argument in ARGUMENTS.items()}
     given = {argument: value for argument, value in arguments.items() if value is not None}
-    return environment(config.num_envs, **given)
+    return GRAPH_NATIVE[config.id](config.num_envs, **given)
 
 
 def _make_on_host(config: EnvConfig, backend: str) -> Environment:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import multiprocessing
 import signal
 import warnings
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import gymnasium
@@ -59,15 +62,35 @@ def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: i
 
 
 def _make_in_worker(one: Callable[[int], Guard], index: int) -> Guard:
-    """Ctrl-C reaches all processes, and this one must live until the run is saved."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What asks a run to stop may reach all processes, and this one must live until it is saved.
+
+    gymnasium makes the first in the run's own process, too, to learn its spaces.
+    """
+    if multiprocessing.parent_process() is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return one(index)
 
 
 class QuietAsyncVectorEnv(AsyncVectorEnv):
-    """Raises what a worker raised, without printing its traceback too."""
+    """Raises what a worker raised, without printing its traceback too; ends workers for good."""
+
+    def __init__(self, makers: Sequence[Callable[[], gymnasium.Env]], **settings: Any) -> None:
+        super().__init__(makers, **settings)
+        weakref.finalize(self, _kill, self.processes)
+
+    def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
+        """As gymnasium's, where workers that are to be terminated do not listen to SIGTERM."""
+        if terminate:
+            _kill(self.processes)
+        super().close_extras(timeout, terminate)
 
     def _raise_if_errors(self, successes: Iterable[bool]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             super()._raise_if_errors(successes)
+
+
+def _kill(processes: Iterable[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()

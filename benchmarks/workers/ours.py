@@ -17,13 +17,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, replay, shards, train_step
+from a2c_tf import agents, builders, shards, train_step
 from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
-from a2c_tf.networks import has_convolutions
 from a2c_tf.types import EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, make_advance
 from benchmarks import operations
@@ -38,15 +37,14 @@ def build(work: Work) -> protocol.Built:
     env = registry.make(config.env)
     if not work.has_game:
         env = NoGame(env.spec)
-    agent = builders.make_agent(env.spec, config)
-    mode = _mode(env, agent, config)
+    agent = agents.make_agent(env.spec, config)
+    mode = builders.make_mode(env.spec, agent, config)
     makers = {
         STEPPING: lambda: _stepping(env, agent),
         ACTING: lambda: _acting(env, agent, config),
         TRAINING: lambda: _training(env, agent, config),
     }
-    keeps = mode.keeps_activations and replay.is_possible(agent.model)
-    counted = operations.count(agent.model, work.unroll_length, keeps)
+    counted = operations.count(agent.model, work.unroll_length, mode.keeps_activations)
     return protocol.Built(makers, {**_about(), "operations": counted._asdict()})
 
 
@@ -88,15 +86,10 @@ class NoGame:
         return state, TimeStep(state, reward, tf.ones_like(reward), going_on)
 
 
-def _mode(env: Environment, agent: builders.Agent, config: Config) -> train_step.Mode:
-    graph_native = env.spec.backend == "graph"
-    return train_step.choose_mode(config.run.compile, graph_native, has_convolutions(agent.model))
-
-
-def _training(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
+def _training(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
     """Training as the package does it."""
     learner, step = builders.make_training(env, agent, config)
-    state = agent.start(env, builders.make_seeds(0))
+    state = agent.start(env, agents.make_seeds(0))
 
     def run(updates: int) -> int:
         nonlocal state
@@ -107,9 +100,9 @@ def _training(env: Environment, agent: builders.Agent, config: Config) -> protoc
     return run
 
 
-def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol.Run:
+def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
     """Network, sampled actions and environment; nothing is kept and nothing learned."""
-    mode = _mode(env, agent, config)
+    mode = builders.make_mode(env.spec, agent, config)
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
     advance = mode.accelerate_advance(choice)
     scope = functools.partial(builders.network_scope, agent.model, config, mode)
@@ -117,7 +110,7 @@ def _acting(env: Environment, agent: builders.Agent, config: Config) -> protocol
     return _looped(env, agent, advance, policy, mode.whole_xla, scope)
 
 
-def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
+def _stepping(env: Environment, agent: agents.Agent) -> protocol.Run:
     """The environment alone, with random actions."""
     distribution = agent.distribution
     size = distribution.head_size + distribution.free_size
@@ -130,7 +123,7 @@ def _stepping(env: Environment, agent: builders.Agent) -> protocol.Run:
 
 def _looped(
     env: Environment,
-    agent: builders.Agent,
+    agent: agents.Agent,
     advance: Advance,
     policy: Policy,
     whole_xla: bool,
@@ -149,7 +142,7 @@ def _looped(
             return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
 
     compiled = tf.function(many, jit_compile=whole_xla, autograph=False)
-    state = agent.start(env, builders.make_seeds(0))
+    state = agent.start(env, agents.make_seeds(0))
 
     def run(size: int) -> int:
         nonlocal state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 from typing import Any
 
 import gymnasium
@@ -13,11 +14,13 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from rollouts import seed_of
 
 from a2c_tf.command_line import CommandError
+from a2c_tf.envs.failures import failures_named, telling
 from a2c_tf.envs.guard import Guard
-from a2c_tf.envs.host import HostEnvironment, failures_named
+from a2c_tf.envs.host import HostEnvironment
 
 SPACE = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
 GOOD = np.zeros(3, np.float32)
+NEVER = np.zeros(2, bool)
 
 
 class Breaking(gymnasium.Env):
@@ -25,7 +28,7 @@ class Breaking(gymnasium.Env):
 
     observation_space, action_space = SPACE, gymnasium.spaces.Discrete(2)
 
-    def __init__(self, observation: Any = GOOD, reward: float = 1.0) -> None:
+    def __init__(self, observation: Any = GOOD, reward: Any = 1.0) -> None:
         self.observation, self.reward, self.steps = observation, reward, 0
 
     def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
@@ -43,20 +46,19 @@ class Breaking(gymnasium.Env):
 class BreakingVector(VectorEnv):
     """The same for two environments that a library steps at once, the second of which breaks."""
 
-    def __init__(self, observation: Any = GOOD, reward: float = 1.0) -> None:
+    def __init__(self, observation: Any = GOOD, reward: Any = 1.0, ends: Any = NEVER) -> None:
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
         self.num_envs, self.single_observation_space = 2, SPACE
         self.single_action_space = gymnasium.spaces.Discrete(2)
-        self.one = Breaking(observation, reward)
+        self.one, self.ends = Breaking(observation, reward), ends
 
     def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
         return np.zeros((2, 3), np.float32), {}
 
     def step(self, action: np.ndarray) -> tuple[Any, ...]:
         observation, reward, *_ = self.one.step(0)
-        never = np.zeros(2, bool)
         observations = np.stack([np.zeros_like(observation), observation])
-        return observations, np.array([1.0, reward]), never, never, {}
+        return observations, np.array([1.0, reward]), self.ends, NEVER, {}
 
 
 def guarded(index: int, **faults: Any) -> Guard:
@@ -86,6 +88,9 @@ FAULTS = [
     ({"observation": np.array([0, np.nan, 0], np.float32)}, "observation holds nan"),
     ({"observation": np.array([0, np.inf, 0], np.float32)}, "observation holds inf"),
     ({"reward": float("nan")}, "reward is nan"),
+    ({"reward": None}, "reward is None; expected a number"),
+    ({"reward": np.ones(1)}, "reward is array([1.]); expected a number"),
+    ({"observation": [[0.0], [0.0, 0.0]]}, "raised ValueError: "),
     ({"observation": KeyError("door")}, "raised KeyError: 'door'"),
 ]
 
@@ -105,6 +110,11 @@ VECTOR_FAULTS = [
         "sub-environment 1, step 3: observation holds nan; ",
     ),
     ({"reward": float("-inf")}, "sub-environment 1, step 3: reward holds -inf; "),
+    ({"reward": 1e300}, "sub-environment 1, step 3: reward holds inf; "),  # as a float32
+    ({"reward": None}, "step 3: reward is object of shape [2]; expected numbers of shape [2]"),
+    ({"ends": np.zeros(2, int)}, "step 1: terminated is int64 of shape [2]; expected bool of "),
+    ({"ends": np.zeros((2, 1), bool)}, "step 1: terminated is bool of shape [2, 1]; expected "),
+    ({"observation": KeyError("door")}, "step 3 raised KeyError: 'door'"),
 ]
 
 
@@ -144,3 +154,46 @@ def test_narrower_numbers_are_no_fault() -> None:
     for _ in range(4):
         state, step = env.step(state, tf.constant([0, 0]))
     assert step.observation.dtype == tf.float32
+
+
+class BreakingAtOnce(Breaking):
+    """Gives its fault at the first reset."""
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        self.steps = 2
+        observation, *_, info = self.step(0)
+        return observation, info
+
+
+@pytest.mark.parametrize("may_mask", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (OSError("no such port"), "raised OSError: no such port"),
+        (GOOD + np.nan, "observation holds nan"),
+    ],
+)
+def test_a_first_reset_that_breaks_is_named(fault: Any, reason: str, may_mask: bool) -> None:
+    """Whether it is the one that looks for masks, or that of the agent's start."""
+    vector_env = SyncVectorEnv([lambda: Guard(BreakingAtOnce(fault), 0)])
+    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+        HostEnvironment(vector_env, "Breaking-v0", "gymnasium", may_mask=may_mask).reset(seed_of(0))
+    message = str(raised.value)
+    assert message.startswith("environment Breaking-v0: sub-environment 0, episode 1, step 0")
+    assert reason in message
+
+
+def test_what_is_tensorflows_own_is_not_put_down_to_an_environment() -> None:
+    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+        tf.io.read_file("/no/such/file")
+    assert str(raised.value).startswith("TensorFlow raised NotFoundError: ")
+    assert "Breaking-v0" not in str(raised.value)
+
+
+def test_a_process_that_has_ended_is_told_with_an_exit_code_of_its_own() -> None:
+    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+        ours, theirs = multiprocessing.Pipe()
+        theirs.close()
+        telling(ours.recv)()
+    assert raised.value.exit_code == 5
+    assert "a process of its sub-environments has ended (EOFError)" in str(raised.value)

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
-from a2c_tf import builders
+from a2c_tf import agents, builders, players
 from a2c_tf.checkpointing import Counters
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -45,13 +45,13 @@ class Learnt:
             }
         )
         self.env = registry.make(self.config.env)
-        self.agent = builders.make_agent(self.env.spec, self.config)
+        self.agent = agents.make_agent(self.env.spec, self.config)
         _, step = builders.make_training(self.env, self.agent, self.config)
-        self.state = self.agent.start(self.env, builders.make_seeds(0))
+        self.state = self.agent.start(self.env, agents.make_seeds(0))
         self.state, _ = step(self.state, tf.constant(updates))
 
     def score(self, deterministic: bool = True) -> float:
-        player = builders.Player(self.agent, self.config, 64, deterministic)
+        player = players.Player(self.agent, self.config, 64, deterministic)
         return float(player.play(seed=1).returns.mean())
 
     def export(self, folder: Path) -> float:

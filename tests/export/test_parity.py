@@ -12,11 +12,13 @@ import pytest
 from onnx import numpy_helper
 
 from a2c_tf.distributions import Bernoulli, Categorical, Distribution, MultiCategorical
+from a2c_tf.distributions.discrete import FORBIDDEN
 from export import formats, parity
 from export.formats import Runner
 from export.inference import Inference, Inputs, Outputs
 from export.parity import ParityError
 from export.samples import Samples, collect_samples, count_of
+from serving import golden
 
 LOGITS = np.array([[3.0, -1.0], [-2.0, 2.0]], np.float32)
 TWO_ACTIONS = Categorical(2)
@@ -161,6 +163,12 @@ def test_as_good_is_relative_to_the_size_of_the_logits() -> None:
     tied = np.array([[500.0, 500.002], [5.0, -5.0]], np.float32)
     swapped = np.array([[500.002, 500.0], [5.0, -5.0]], np.float32)
     assert compare(answers(tied), answers(swapped)).max_difference["onnx"] <= 1e-5
+
+
+def test_the_server_takes_the_same_for_a_tie() -> None:
+    """It may import nothing of the export, and must not refuse what passed here."""
+    ours = (parity.CLEAR_GAP, 2 * parity.TOLERANCE, abs(FORBIDDEN))
+    assert ours == (golden.CLEAR_GAP, golden.RELATIVE_GAP, golden.FORBIDDEN)
 
 
 @pytest.mark.parametrize(

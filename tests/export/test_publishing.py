@@ -80,6 +80,24 @@ def test_an_error_on_the_way_leaves_the_former_export(
     assert [path.name for path in former.parent.iterdir()] == ["export"]
 
 
+@pytest.mark.usefixtures("corrupted")
+def test_what_a_killed_export_was_replacing_is_back_where_the_next_one_is_refused(
+    cartpole: Any, former: Path, content: Content
+) -> None:
+    before = content(former)
+    former.rename(former.with_name(".export.tmp-7-old"))
+    with pytest.raises(ParityError):
+        exporting.export_agent(cartpole.source, former)
+    assert content(former) == before
+    assert [path.name for path in former.parent.iterdir()] == ["export"]
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(cartpole: Any, former: Path) -> None:
+    former.rename(former.with_name(".export.tmp-7-old"))
+    exporting.export_agent(cartpole.source, former, "onnx")
+    assert [path.name for path in former.parent.iterdir()] == ["export"]
+
+
 @pytest.mark.parametrize(
     ("which", "files"),
     [("onnx", {"policy.onnx"}), ("saved_model", {"saved_model"})],

@@ -218,6 +218,24 @@ def test_a_golden_tie_may_go_to_either(tmp_path, cartpole, make_export):
     assert load_policy(export, None)
 
 
+@pytest.mark.parametrize(
+    ("largest", "behind", "is_tied"),
+    [(500, 0.008, True), (500, 0.02, False), (2, 5e-5, True), (2, 2e-4, False)],
+)
+def test_a_golden_tie_is_what_the_export_takes_for_one(
+    tmp_path, cartpole, make_export, capsys, largest, behind, is_tied
+):
+    """Within 1e-4, or 2e-5 of the largest logit."""
+    weights = np.zeros_like(cartpole.policy_weights)
+    weights[0] = largest, largest - behind
+    export = make_export(tmp_path, cartpole._replace(policy_weights=weights))
+    change_golden(export, action=1)
+    if is_tied:
+        assert load_policy(export, None)
+    else:
+        assert_exits_3(capsys, export, "gives action 0 for golden sample 0")
+
+
 @pytest.mark.parametrize("observation", [[1, 1, 1], [[1, 1, 1, 1]], "x", [1, 1, 1, None], 1])
 def test_golden_observations_of_another_shape(export, capsys, observation):
     change_golden(export, "inputs", observation=observation)

@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 
 from a2c_tf.command_line import BAD_CONFIG, CommandError
+from a2c_tf.spaces import has_channels_first
 
 LONGER_SIDE = 400
 """pixels of a frame."""
@@ -55,7 +56,7 @@ def newest(observation: np.ndarray) -> np.ndarray:
     picture = observation[-1] if observation.ndim == 4 else observation
     if picture.ndim == 2:
         picture = picture[..., np.newaxis]
-    if picture.shape[0] < picture.shape[2]:
+    if has_channels_first(picture.shape):
         picture = np.moveaxis(picture, 0, -1)
     channels = picture if picture.shape[2] == 3 else np.repeat(picture[..., -1:], 3, axis=2)
     return enlarged(channels)

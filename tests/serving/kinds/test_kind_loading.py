@@ -115,6 +115,19 @@ def test_ties_may_go_to_either_in_every_component(export_of, kind_named, name):
     assert load_policy(export, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("masked", 4), ("masked_multi_categorical", [1, 0]), ("masked_bernoulli", [1, 0])],
+)
+def test_what_a_mask_forbids_makes_no_tie_of_the_rest(export_of, name, other):
+    """Its logits, of 1e9, are no measure of the others."""
+    export = export_of(name)
+    outputs = json.loads((export / "manifest.json").read_text())["golden"][0]["outputs"]
+    assert 1e9 in np.abs(outputs["logits"]) and outputs["action"] != other
+    change_manifest(export, lambda manifest: manifest["golden"][0]["outputs"].update(action=other))
+    assert "gives action" in refusal(export)
+
+
 def test_a_tie_of_one_component_does_not_excuse_another(export_of, kind_named):
     weights = kind_named("multi_categorical").weights.copy()
     weights[:, :2] = 0  # of the first component

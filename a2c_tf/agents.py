@@ -1,0 +1,90 @@
+"""From a config to an agent: a network, the meaning of its policy head, and the seeds of both."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf import checkpointing, distributions, forward, networks
+from a2c_tf.config import Config, ConfigError
+from a2c_tf.distributions import Distribution
+from a2c_tf.envs import registry
+from a2c_tf.envs.base import Environment
+from a2c_tf.forward import StepOutput
+from a2c_tf.types import CoreState, EnvSpec, UnrollState
+from a2c_tf.unroll import initial_state
+
+
+class Seeds(NamedTuple):
+    """Independent seeds that follow from the one of the run; each but `weights` `[2]` int32."""
+
+    weights: int
+    env: tf.Tensor
+    action: tf.Tensor
+
+
+class Agent(NamedTuple):
+    """What acts: a network and the meaning of its policy head."""
+
+    spec: EnvSpec
+    distribution: Distribution
+    model: keras.Model
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it remembers."""
+        return "core_state" in self.model.output
+
+    def policy(self, observation: Any, core_state: CoreState) -> StepOutput:
+        """What the network says of `[B, *obs]`."""
+        return forward.step(self.model, observation, core_state)
+
+    def keeping_policy(self, observation: Any, core_state: CoreState) -> StepOutput:
+        """The same, and what the layers of the network gave."""
+        return forward.keeping_step(self.model, observation, core_state)
+
+    def start(self, env: Environment, seeds: Seeds) -> UnrollState:
+        """The agent at the start of an episode in every environment, remembering nothing."""
+        core_state = forward.initial_core_state(self.model, env.spec.num_envs)
+        return initial_state(env, seeds.env, seeds.action, core_state)
+
+
+def make_seeds(seed: int, *purpose: int) -> Seeds:
+    """The seeds of a run, or of the part of it that `purpose` numbers."""
+    words = np.random.SeedSequence([seed, *purpose]).generate_state(5).view(np.int32)
+    return Seeds(int(words[0]) & 0x7FFFFFFF, tf.constant(words[1:3]), tf.constant(words[3:5]))
+
+
+def make_agent(spec: EnvSpec, config: Config) -> Agent:
+    """A freshly initialised agent for the environment.
+
+    Raises:
+      ConfigError: for spaces that network or distribution do not take.
+    """
+    try:
+        distribution = _distribution(spec, config)
+        seed = make_seeds(config.run.seed).weights
+        model = networks.make_actor_critic(spec, config.network, seed)
+    except ValueError as error:
+        raise ConfigError(f"env.id={spec.id}: {error}") from None
+    return Agent(spec, distribution, model)
+
+
+def _distribution(spec: EnvSpec, config: Config) -> Distribution:
+    distribution = distributions.for_space(spec.action_space, config.network.squash_actions)
+    if spec.action_mask_size not in (0, distribution.mask_size):
+        raise ValueError(
+            f"its action masks hold {spec.action_mask_size} booleans; expected "
+            f"{distribution.mask_size} for the action space {spec.action_space}"
+        )
+    return distribution
+
+
+def load_agent(config: Config, checkpoint: checkpointing.Checkpoint) -> Agent:
+    """The agent as the checkpoint holds it."""
+    agent = make_agent(registry.make(config.env).spec, config)
+    checkpointing.restore(agent.model.weights, checkpoint.model)
+    return agent
