@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import at, bit, meet, shift, to_planes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
 
 FIRST_ROW, LAST_ROW = 1, 8
 START_ROW = START_COLUMN = 5
@@ -37,98 +37,67 @@ class AsterixState(NamedTuple):
     ramps: tf.Tensor  # how often all got faster
 
 
-class Asterix(MinAtarGame[AsterixState]):
+class Asterix(RampingGame[AsterixState]):
     """Reward 1 for each gold; `v0` has MinAtar's six actions, `v1` all but fire."""
 
+    channels = 4
+    minimal_actions = ACTIONS[:5]
     layers = palettes.ASTERIX
     step_noise_size = 3
 
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-        ramping: bool = True,
-    ) -> None:
-        meanings = ACTIONS if version == "v0" else ACTIONS[:5]
-        self.spec = make_spec(f"Asterix-{version}", 4, meanings, num_envs, max_episode_steps)
-        self.sticky_action_probability = sticky_action_probability
-        self.ramping = ramping
-
     def initial(self, noise: tf.Tensor) -> AsterixState:
-        def fill(value: int) -> tf.Tensor:
-            return tf.fill([self.spec.num_envs], value)
-
         empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
         return AsterixState(
-            player_y=fill(START_ROW),
-            player_x=fill(START_COLUMN),
+            player_y=self._fill(START_ROW),
+            player_x=self._fill(START_COLUMN),
             enemies=empty,
             gold=empty,
             rightward=tf.zeros_like(empty, tf.bool),
-            spawn_timer=fill(SPAWN_PERIOD),
-            move_timer=fill(MOVE_PERIOD),
-            spawn_period=fill(SPAWN_PERIOD),
-            move_period=fill(MOVE_PERIOD),
-            ramp_timer=fill(RAMP_PERIOD),
-            ramps=fill(0),
+            spawn_timer=self._fill(SPAWN_PERIOD),
+            move_timer=self._fill(MOVE_PERIOD),
+            spawn_period=self._fill(SPAWN_PERIOD),
+            move_period=self._fill(MOVE_PERIOD),
+            ramp_timer=self._fill(RAMP_PERIOD),
+            ramps=self._fill(0),
         )
 
     def transition(
         self, game: AsterixState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[AsterixState, tf.Tensor, tf.Tensor]:
-        y, x = self._move_player(game, action)
-        player = at(y, x)
-        enemies, gold, rightward = _spawn(game, noise)
-        caught, found = meet(enemies, player), meet(gold, player)
-        gold &= ~player
-
-        moves = (game.move_timer == 0)[:, tf.newaxis]
-        enemies = tf.where(moves, shift(enemies, rightward), enemies)
-        gold = tf.where(moves, shift(gold, rightward), gold)
-        caught |= meet(enemies, player)
-        found |= meet(gold, player)  # a row has one entity, so that none is found twice
-        after = AsterixState(
-            player_y=y,
-            player_x=x,
-            enemies=enemies,
-            gold=gold & ~player,
-            rightward=rightward,
-            spawn_timer=_tick(game.spawn_timer, game.spawn_period),
-            move_timer=_tick(game.move_timer, game.move_period),
-            spawn_period=game.spawn_period,
-            move_period=game.move_period,
-            ramp_timer=game.ramp_timer,
-            ramps=game.ramps,
-        )
-        after = _ramp(after) if self.ramping else after
-        return after, tf.cast(found, tf.float32), caught
+        game = _spawn(self._move_player(game, action), noise)
+        game, caught, found = _meet_player(game)
+        game, caught_later, found_later = _meet_player(_move_entities(game))
+        after = _ramp(game) if self.ramping else game
+        # a row has one entity, so that none is found twice
+        return after, tf.cast(found | found_later, tf.float32), caught | caught_later
 
     def observe(self, game: AsterixState) -> tf.Tensor:
         trails = shift(game.enemies | game.gold, ~game.rightward)
         return to_planes([at(game.player_y, game.player_x), game.enemies, trails, game.gold])
 
-    def _move_player(self, game: AsterixState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _move_player(self, game: AsterixState, action: tf.Tensor) -> AsterixState:
         left, up, right, down = (
             tf.cast(chosen(action, meaning, self.spec), tf.int32) for meaning in ACTIONS[1:5]
         )
-        y = tf.clip_by_value(game.player_y + down - up, FIRST_ROW, LAST_ROW)
-        return y, tf.clip_by_value(game.player_x + right - left, 0, SIZE - 1)
+        return game._replace(
+            player_y=tf.clip_by_value(game.player_y + down - up, FIRST_ROW, LAST_ROW),
+            player_x=tf.clip_by_value(game.player_x + right - left, 0, SIZE - 1),
+        )
 
 
-def _spawn(game: AsterixState, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Enemies, gold and directions, with one more entity in a free row where it is time."""
+def _spawn(game: AsterixState, noise: tf.Tensor) -> AsterixState:
+    """One more entity in a free row where it is time; `noise` is `[3, B]`."""
     from_left, is_gold = noise[0] < 1 / 2, noise[1] < 1 / 3
     row = _random_free_row((game.enemies | game.gold) == 0, noise[2])
     row &= (game.spawn_timer == 0)[:, tf.newaxis]
     edge = bit(tf.where(from_left, 0, SIZE - 1))
     entity = tf.where(row, edge[:, tf.newaxis], 0)  # [B, 10]
     is_gold = is_gold[:, tf.newaxis]
-    return (
-        game.enemies | tf.where(is_gold, 0, entity),
-        game.gold | tf.where(is_gold, entity, 0),
-        tf.where(row, from_left[:, tf.newaxis], game.rightward),
+    return game._replace(
+        enemies=game.enemies | tf.where(is_gold, 0, entity),
+        gold=game.gold | tf.where(is_gold, entity, 0),
+        rightward=tf.where(row, from_left[:, tf.newaxis], game.rightward),
+        spawn_timer=_tick(game.spawn_timer, game.spawn_period),
     )
 
 
@@ -139,6 +108,23 @@ def _random_free_row(free: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     rank = tf.cumsum(tf.cast(free, tf.int32), axis=1, exclusive=True)
     number = tf.reduce_sum(tf.cast(free, tf.float32), axis=1)
     return free & (rank == tf.cast(noise * number, tf.int32)[:, tf.newaxis])
+
+
+def _move_entities(game: AsterixState) -> AsterixState:
+    """Enemies and gold a column on where it is time."""
+    moves = (game.move_timer == 0)[:, tf.newaxis]
+    return game._replace(
+        enemies=tf.where(moves, shift(game.enemies, game.rightward), game.enemies),
+        gold=tf.where(moves, shift(game.gold, game.rightward), game.gold),
+        move_timer=_tick(game.move_timer, game.move_period),
+    )
+
+
+def _meet_player(game: AsterixState) -> tuple[AsterixState, tf.Tensor, tf.Tensor]:
+    """Gold under the player is taken; whether an enemy was there, and whether gold was, `[B]`."""
+    player = at(game.player_y, game.player_x)
+    caught, found = meet(game.enemies, player), meet(game.gold, player)
+    return game._replace(gold=game.gold & ~player), caught, found
 
 
 def _tick(timer: tf.Tensor, period: tf.Tensor) -> tf.Tensor:

@@ -17,32 +17,56 @@ ACTIONS = ("noop", "left", "up", "right", "down", "fire")
 
 
 class MinAtarGame(GraphEnvironment[Game]):
-    """A game that is drawn as it is observed, each plane in a colour."""
+    """A game, named as its class: `v0` has all six actions, `v1` the minimal ones."""
 
     frames_per_second = 12
+    channels: int
+    """planes of an observation."""
+    minimal_actions: tuple[str, ...]
+    """those that do something in the game."""
     layers: Sequence[boards.Layer]
+    """the colours of the planes, since a game is drawn as it is observed."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        version: str = "v1",
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float = 0.1,
+    ) -> None:
+        self.sticky_action_probability = sticky_action_probability
+        actions = ACTIONS if version == "v0" else self.minimal_actions
+        self.spec = EnvSpec(
+            id=f"MinAtar/{type(self).__name__}-{version}",
+            backend="graph",
+            num_envs=num_envs,
+            observation_space=gymnasium.spaces.Box(0, 1, (SIZE, SIZE, self.channels), dtype=bool),
+            action_space=gymnasium.spaces.Discrete(len(actions)),
+            action_meanings=actions,
+            max_episode_steps=max_episode_steps,
+        )
 
     def draw(self, state: GraphState) -> np.ndarray:
         return boards.draw(self.observe(state.game)[0].numpy(), self.layers)
 
+    def _fill(self, value: int | bool) -> tf.Tensor:
+        """`value` in every environment, `[B]`."""
+        return tf.fill([self.spec.num_envs], value)
 
-def make_spec(
-    name: str,
-    channels: int,
-    action_meanings: tuple[str, ...],
-    num_envs: int,
-    max_episode_steps: int | None,
-) -> EnvSpec:
-    """The spec of `MinAtar/<name>`."""
-    return EnvSpec(
-        id=f"MinAtar/{name}",
-        backend="graph",
-        num_envs=num_envs,
-        observation_space=gymnasium.spaces.Box(0, 1, (SIZE, SIZE, channels), dtype=bool),
-        action_space=gymnasium.spaces.Discrete(len(action_meanings)),
-        action_meanings=action_meanings,
-        max_episode_steps=max_episode_steps,
-    )
+
+class RampingGame(MinAtarGame[Game]):
+    """A game that gets harder with time, unless `ramping` is False."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        version: str = "v1",
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float = 0.1,
+        ramping: bool = True,
+    ) -> None:
+        super().__init__(num_envs, version, max_episode_steps, sticky_action_probability)
+        self.ramping = ramping
 
 
 def chosen(action: tf.Tensor, meaning: str, spec: EnvSpec) -> tf.Tensor:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, cell, chosen, make_spec
+from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, cell, chosen
 
 UP_LEFT, UP_RIGHT, DOWN_RIGHT, DOWN_LEFT = range(4)
 BRICK_ROWS = 3  # rows 1 to 3
@@ -36,19 +36,10 @@ class BreakoutState(NamedTuple):
 class Breakout(MinAtarGame[BreakoutState]):
     """Reward 1 for each brick; `v0` has MinAtar's six actions, `v1` noop, left and right."""
 
+    channels = 4
+    minimal_actions = ("noop", "left", "right")
     layers = palettes.BREAKOUT
     reset_noise_size = 1
-
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-    ) -> None:
-        meanings = ACTIONS if version == "v0" else ("noop", "left", "right")
-        self.spec = make_spec(f"Breakout-{version}", 4, meanings, num_envs, max_episode_steps)
-        self.sticky_action_probability = sticky_action_probability
 
     def initial(self, noise: tf.Tensor) -> BreakoutState:
         from_left = noise[0] < 0.5

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import FULL_ROW, is_row, meet, to_planes
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
+from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
 
 FIRST_ROW, LAST_ROW = 1, 8  # of those with a car each
 SLOWEST = 5  # steps between its moves
@@ -37,33 +37,21 @@ class FreewayState(NamedTuple):
 class Freeway(MinAtarGame[FreewayState]):
     """Reward 1 for each crossing; `v0` has MinAtar's six actions, `v1` noop, up and down."""
 
+    channels = 7
+    minimal_actions = ("noop", "up", "down")
     layers = palettes.FREEWAY
     reset_noise_size = SIZE // 2
     step_noise_size = SIZE // 2
 
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-    ) -> None:
-        meanings = ACTIONS if version == "v0" else ("noop", "up", "down")
-        self.spec = make_spec(f"Freeway-{version}", 7, meanings, num_envs, max_episode_steps)
-        self.sticky_action_probability = sticky_action_probability
-
     def initial(self, noise: tf.Tensor) -> FreewayState:
-        def fill(value: int) -> tf.Tensor:
-            return tf.fill([self.spec.num_envs], value)
-
         speed = _random_speed(noise)
         return FreewayState(
-            chicken=fill(START_ROW),
+            chicken=self._fill(START_ROW),
             cars=tf.where(_has_car(), tf.ones_like(speed), 0),
             speed=speed,
             car_timer=tf.abs(speed),
-            move_timer=fill(COOLDOWN),
-            time_left=fill(TIME_LIMIT),
+            move_timer=self._fill(COOLDOWN),
+            time_left=self._fill(TIME_LIMIT),
         )
 
     def transition(

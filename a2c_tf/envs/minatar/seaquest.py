@@ -11,19 +11,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar import seaquest_divers, seaquest_enemies
-from a2c_tf.envs.minatar.bitboard import (
-    FULL_ROW,
-    at,
-    bit,
-    count,
-    is_row,
-    meet,
-    once,
-    shift,
-    to_planes,
-)
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
+from a2c_tf.envs.minatar import seaquest_bullets, seaquest_divers, seaquest_enemies
+from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, once, shift, to_planes
+from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
+from a2c_tf.envs.minatar.seaquest_bullets import Bullets, board
 from a2c_tf.envs.minatar.seaquest_divers import ON_BOARD, Divers
 from a2c_tf.envs.minatar.seaquest_enemies import Enemies, cells, with_timer
 
@@ -36,13 +27,6 @@ SPAWN_PERIOD = 20  # steps, at first
 MOVE_PERIOD = 5
 SHORTEST_MOVE_PERIOD = 2
 DIVER_PERIOD = 30
-
-
-class Bullets(NamedTuple):
-    """Boards of bits `[B, 10]` int32; two in one cell that fly one way could not be told apart."""
-
-    leftward: tf.Tensor
-    rightward: tf.Tensor
 
 
 class SeaquestState(NamedTuple):
@@ -66,62 +50,47 @@ class SeaquestState(NamedTuple):
     ramps: tf.Tensor  # how often all got faster
 
 
-class Seaquest(MinAtarGame[SeaquestState]):
+class Seaquest(RampingGame[SeaquestState]):
     """Reward 1 for each enemy, and up to 10 for six divers; both versions have all six actions."""
 
+    channels = 10
+    minimal_actions = ACTIONS
     layers = palettes.SEAQUEST
     step_noise_size = 5
 
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-        ramping: bool = True,
-    ) -> None:
-        self.spec = make_spec(f"Seaquest-{version}", 10, ACTIONS, num_envs, max_episode_steps)
-        self.sticky_action_probability = sticky_action_probability
-        self.ramping = ramping
-
     def initial(self, noise: tf.Tensor) -> SeaquestState:
         num_envs = self.spec.num_envs
-
-        def fill(value: int | bool) -> tf.Tensor:
-            return tf.fill([num_envs], value)
-
-        empty = tf.zeros([num_envs, SIZE], tf.int32)
         return SeaquestState(
-            sub_y=fill(0),
-            sub_x=fill(START_COLUMN),
-            sub_rightward=fill(False),
-            surfaced=fill(True),
-            oxygen=fill(MOST_OXYGEN),
-            carried=fill(0),
-            bullets=Bullets(empty, empty),
-            enemy_bullets=Bullets(empty, empty),
+            sub_y=self._fill(0),
+            sub_x=self._fill(START_COLUMN),
+            sub_rightward=self._fill(False),
+            surfaced=self._fill(True),
+            oxygen=self._fill(MOST_OXYGEN),
+            carried=self._fill(0),
+            bullets=seaquest_bullets.none(num_envs),
+            enemy_bullets=seaquest_bullets.none(num_envs),
             enemies=seaquest_enemies.none(num_envs),
             divers=seaquest_divers.none(num_envs),
-            shot_timer=fill(0),
-            spawn_timer=fill(SPAWN_PERIOD),
-            diver_timer=fill(DIVER_PERIOD),
-            spawn_period=fill(SPAWN_PERIOD),
-            move_period=fill(MOVE_PERIOD),
-            ramps=fill(0),
+            shot_timer=self._fill(0),
+            spawn_timer=self._fill(SPAWN_PERIOD),
+            diver_timer=self._fill(DIVER_PERIOD),
+            spawn_period=self._fill(SPAWN_PERIOD),
+            move_period=self._fill(MOVE_PERIOD),
+            ramps=self._fill(0),
         )
 
     def transition(
         self, game: SeaquestState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[SeaquestState, tf.Tensor, tf.Tensor]:
         game = self._act(_spawn(game, noise), action)
-        flying = _fly(game.bullets)
+        flying = seaquest_bullets.fly(game.bullets)
         game = _shoot_down(game._replace(bullets=flying))
         divers, carried = seaquest_divers.advance(game.divers, game.sub_y, game.sub_x, game.carried)
         game = game._replace(divers=divers, carried=carried)
         game, rammed = _move_subs(game)
         game, hit = _move_enemy_bullets(game)
         game, bitten = _move_fish(game)
-        shot = count(_board(flying)) - count(_board(game.bullets))  # a bullet for each enemy
+        shot = count(board(flying)) - count(board(game.bullets))  # a bullet for each enemy
         game, bonus, drowned = self._breathe(_tick(game))
         return game, tf.cast(shot + bonus, tf.float32), rammed | hit | bitten | drowned
 
@@ -136,9 +105,9 @@ class Seaquest(MinAtarGame[SeaquestState]):
         planes = [
             sub,
             shift(sub, ~game.sub_rightward[:, tf.newaxis]),
-            _board(game.bullets),
+            board(game.bullets),
             trails,
-            _board(game.enemy_bullets),
+            board(game.enemy_bullets),
             fish,
             subs,
             tf.where(is_row(SIZE - 1), (bit(gauge) - 1)[:, tf.newaxis], 0),
@@ -160,7 +129,7 @@ class Seaquest(MinAtarGame[SeaquestState]):
             sub_y=tf.clip_by_value(y, 0, LOWEST_ROW),
             sub_x=tf.clip_by_value(x, 0, SIZE - 1),
             sub_rightward=(game.sub_rightward | right) & ~left,
-            bullets=_fire(game.bullets, bullet, game.sub_rightward[:, tf.newaxis]),
+            bullets=seaquest_bullets.fire(game.bullets, bullet, game.sub_rightward[:, tf.newaxis]),
             shot_timer=tf.where(fire, COOLDOWN, game.shot_timer),
         )
 
@@ -199,13 +168,13 @@ def _spawn(game: SeaquestState, noise: tf.Tensor) -> SeaquestState:
 def _shoot_down(game: SeaquestState) -> SeaquestState:
     """A bullet takes the first fish of its cell, or where there is none the first submarine."""
     fish, bullets = game.enemies.fish, game.bullets
-    struck = seaquest_enemies.first_in(fish, _board(bullets))
-    left = _without(bullets, cells(struck))
-    struck |= seaquest_enemies.first_in(game.enemies.subs, _board(left))
+    struck = seaquest_enemies.first_in(fish, board(bullets))
+    left = seaquest_bullets.remove(bullets, cells(struck))
+    struck |= seaquest_enemies.first_in(game.enemies.subs, board(left))
     struck = once(struck)
     return game._replace(
         enemies=seaquest_enemies.remove(game.enemies, struck),
-        bullets=_without(bullets, cells(struck)),
+        bullets=seaquest_bullets.remove(bullets, cells(struck)),
     )
 
 
@@ -217,20 +186,20 @@ def _move_subs(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
         enemies.loading, enemies.rightward[:, tf.newaxis], game.move_period[:, tf.newaxis]
     )
     fired = cells(loading[:, -1])  # by those that are struck now, too
-    struck = once(entered & _board(game.bullets))
+    struck = once(entered & board(game.bullets))
     gone = with_timer(struck, game.move_period)
     enemies = enemies._replace(subs=subs & ~gone, loading=loading & ~gone[:, tf.newaxis])
     after = game._replace(
         enemies=enemies,
-        bullets=_without(game.bullets, struck),
-        enemy_bullets=_fire(game.enemy_bullets, fired, enemies.rightward),
+        bullets=seaquest_bullets.remove(game.bullets, struck),
+        enemy_bullets=seaquest_bullets.fire(game.enemy_bullets, fired, enemies.rightward),
     )
     return after, meet(cells(game.enemies.subs) | entered, here)
 
 
 def _move_enemy_bullets(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
-    here, bullets = at(game.sub_y, game.sub_x), _fly(game.enemy_bullets)
-    hit = meet(_board(game.enemy_bullets) | _board(bullets), here)
+    here, bullets = at(game.sub_y, game.sub_x), seaquest_bullets.fly(game.enemy_bullets)
+    hit = meet(board(game.enemy_bullets) | board(bullets), here)
     return game._replace(enemy_bullets=bullets), hit
 
 
@@ -238,10 +207,10 @@ def _move_fish(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
     """Fish move and run into bullets; and whether one met the submarine, `[B]`."""
     here, enemies = at(game.sub_y, game.sub_x), game.enemies
     fish, entered = seaquest_enemies.advance(enemies.fish, enemies.rightward, game.move_period)
-    struck = entered & _board(game.bullets)
+    struck = entered & board(game.bullets)
     fish &= ~with_timer(struck, game.move_period)
     after = game._replace(
-        enemies=enemies._replace(fish=fish), bullets=_without(game.bullets, struck)
+        enemies=enemies._replace(fish=fish), bullets=seaquest_bullets.remove(game.bullets, struck)
     )
     return after, meet(cells(enemies.fish) | entered, here)
 
@@ -264,25 +233,3 @@ def _ramp(game: SeaquestState, surfaces: tf.Tensor) -> SeaquestState:
         move_period=tf.where(due, tf.maximum(shorter, SHORTEST_MOVE_PERIOD), game.move_period),
         ramps=game.ramps + tf.cast(due, tf.int32),
     )
-
-
-def _board(bullets: Bullets) -> tf.Tensor:
-    return bullets.leftward | bullets.rightward
-
-
-def _fly(bullets: Bullets) -> Bullets:
-    """All one column on; those at the edge are gone."""
-    left = tf.bitwise.right_shift(bullets.leftward, 1)
-    return Bullets(left, tf.bitwise.left_shift(bullets.rightward, 1) & FULL_ROW)
-
-
-def _fire(bullets: Bullets, cells: tf.Tensor, rightward: tf.Tensor) -> Bullets:
-    """One more in each of the cells `[B, 10]`."""
-    return Bullets(
-        bullets.leftward | tf.where(rightward, 0, cells),
-        bullets.rightward | tf.where(rightward, cells, 0),
-    )
-
-
-def _without(bullets: Bullets, cells: tf.Tensor) -> Bullets:
-    return Bullets(bullets.leftward & ~cells, bullets.rightward & ~cells)

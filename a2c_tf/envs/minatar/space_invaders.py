@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import FULL_ROW, count, is_row, meet
-from a2c_tf.envs.minatar.board import ACTIONS, SIZE, MinAtarGame, chosen, make_spec
+from a2c_tf.envs.minatar.board import SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import columns_to_planes
 
 GROUND = SIZE - 1
@@ -40,39 +40,25 @@ class SpaceInvadersState(NamedTuple):
     move_period: tf.Tensor  # the most steps between the aliens' moves
 
 
-class SpaceInvaders(MinAtarGame[SpaceInvadersState]):
+class SpaceInvaders(RampingGame[SpaceInvadersState]):
     """Reward 1 for each alien; `v0` has MinAtar's six actions, `v1` noop, left, right, fire."""
 
+    channels = 6
+    minimal_actions = ("noop", "left", "right", "fire")
     layers = palettes.SPACE_INVADERS
 
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-        ramping: bool = True,
-    ) -> None:
-        meanings = ACTIONS if version == "v0" else ("noop", "left", "right", "fire")
-        self.spec = make_spec(f"SpaceInvaders-{version}", 6, meanings, num_envs, max_episode_steps)
-        self.sticky_action_probability = sticky_action_probability
-        self.ramping = ramping
-
     def initial(self, noise: tf.Tensor) -> SpaceInvadersState:
-        def fill(value: int) -> tf.Tensor:
-            return tf.fill([self.spec.num_envs], value)
-
         empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
         return SpaceInvadersState(
-            cannon=fill(START_COLUMN),
+            cannon=self._fill(START_COLUMN),
             aliens=empty + _wave(),
             rightward=tf.zeros([self.spec.num_envs], tf.bool),
             bullets=empty,
             alien_bullets=empty,
-            shot_timer=fill(0),
-            alien_shot_timer=fill(ALIEN_COOLDOWN),
-            move_timer=fill(SLOWEST),
-            move_period=fill(SLOWEST),
+            shot_timer=self._fill(0),
+            alien_shot_timer=self._fill(ALIEN_COOLDOWN),
+            move_timer=self._fill(SLOWEST),
+            move_period=self._fill(SLOWEST),
         )
 
     def transition(

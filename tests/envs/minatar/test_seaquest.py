@@ -14,7 +14,8 @@ from minatar.environments import seaquest as oracle
 from minatar_oracle import Steps
 
 from a2c_tf.envs.minatar.board import ACTIONS
-from a2c_tf.envs.minatar.seaquest import Bullets, Seaquest, SeaquestState
+from a2c_tf.envs.minatar.seaquest import Seaquest, SeaquestState
+from a2c_tf.envs.minatar.seaquest_bullets import Bullets
 from a2c_tf.envs.minatar.seaquest_divers import MOST, Divers
 from a2c_tf.envs.minatar.seaquest_enemies import Enemies
 

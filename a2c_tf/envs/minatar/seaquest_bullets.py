@@ -1,0 +1,47 @@
+"""The bullets of Seaquest, as bits: ours, and those of the enemy submarines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from a2c_tf.envs.minatar.bitboard import FULL_ROW
+from a2c_tf.envs.minatar.board import SIZE
+
+
+class Bullets(NamedTuple):
+    """Boards of bits `[B, 10]` int32; two in one cell that fly one way could not be told apart."""
+
+    leftward: tf.Tensor
+    rightward: tf.Tensor
+
+
+def none(num_envs: int) -> Bullets:
+    """Empty boards."""
+    empty = tf.zeros([num_envs, SIZE], tf.int32)
+    return Bullets(empty, empty)
+
+
+def fire(bullets: Bullets, cells: tf.Tensor, rightward: tf.Tensor) -> Bullets:
+    """One more in each of the cells `[B, 10]`."""
+    return Bullets(
+        bullets.leftward | tf.where(rightward, 0, cells),
+        bullets.rightward | tf.where(rightward, cells, 0),
+    )
+
+
+def fly(bullets: Bullets) -> Bullets:
+    """All one column on; those at the edge are gone."""
+    left = tf.bitwise.right_shift(bullets.leftward, 1)
+    return Bullets(left, tf.bitwise.left_shift(bullets.rightward, 1) & FULL_ROW)
+
+
+def remove(bullets: Bullets, cells: tf.Tensor) -> Bullets:
+    """Without those in the cells `[B, 10]`."""
+    return Bullets(bullets.leftward & ~cells, bullets.rightward & ~cells)
+
+
+def board(bullets: Bullets) -> tf.Tensor:
+    """The cells with a bullet, whichever way it flies, `[B, 10]` int32."""
+    return bullets.leftward | bullets.rightward
