@@ -13,7 +13,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from a2c_tf import spaces
 from a2c_tf.envs.drawing import frames
 from a2c_tf.envs.failures import CUT_OFF, HostEnvironmentError, telling
-from a2c_tf.envs.guard import check_declared, check_finite, check_rows, raising_at
+from a2c_tf.envs.guard import (
+    BrokenEnvironmentError,
+    check_declared,
+    check_finite,
+    check_rows,
+    raising_at,
+)
 from a2c_tf.types import EnvSpec, TimeStep
 
 
@@ -152,7 +158,7 @@ class HostEnvironment:
         check_rows(reward, (terminated, truncated), self.spec.num_envs, step)
         observed, reward = self._as_declared(step, observation, reward)
         last = terminated | truncated
-        masks = [self._mask(info, last)] if self._mask_size else []
+        masks = [self._mask(step, info, last)] if self._mask_size else []
         ended = terminated | self._lives.lost(info) if self._lives else terminated
         discount = np.where(ended, np.float32(0), np.float32(1))
         return np.int64(step), reward, discount, last, *observed, *masks
@@ -174,14 +180,16 @@ class HostEnvironment:
         check_finite([*spaces.parts(space), "reward"], [*observed, reward], step)
         return observed, reward
 
-    def _mask(self, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
+    def _mask(self, step: int, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
         """`info["action_mask"]`, all allowed where an environment gave none or is at its end."""
         allowed = np.ones((self.spec.num_envs, self._mask_size), bool)
         given = info.get("_action_mask", np.zeros(self.spec.num_envs, bool)) & ~last
         for i in np.flatnonzero(given):
             allowed[i] = _row(info["action_mask"][i])
             if not allowed[i].any():
-                raise ValueError(f"action_mask of sub-environment {i} allows no action")
+                raise BrokenEnvironmentError(
+                    f"sub-environment {i}, step {step}: action_mask allows no action"
+                )
         return allowed
 
 

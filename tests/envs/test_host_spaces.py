@@ -11,6 +11,7 @@ import tensorflow as tf
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 
+from a2c_tf.envs.failures import HostEnvironmentError, failures_named
 from a2c_tf.envs.host import HostEnvironment
 
 OBSERVATION = spaces.Dict(
@@ -116,8 +117,8 @@ def test_an_environment_without_masks_has_none():
 def test_a_mask_that_allows_nothing_names_the_environment():
     env = host(Shop(), Shop(empty_at=1))
     state, _ = env.reset(tf.constant([0, 1]))
-    # eagerly it comes as it is; in a graph as TensorFlow's, with this text in it
-    with pytest.raises(ValueError, match="action_mask of sub-environment 1 allows no"):
+    expected = "environment Shop-v0: sub-environment 1, step 1: action_mask allows no action"
+    with pytest.raises(HostEnvironmentError, match=expected), failures_named("Shop-v0"):
         env.step(state, tf.constant([3, 3]))
 
 
