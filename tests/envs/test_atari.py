@@ -44,7 +44,7 @@ class AtariContract(EnvironmentContract):
     steps = 40
     starts_vary = False
 
-    # an episode takes longer than these tests play; `test_a_game_ends_by_itself` plays one
+    # an episode takes longer than these tests play; `test_backends_show_the_same` plays some
     test_the_step_after_the_last_starts_an_episode = None
     test_the_step_after_the_last_ignores_the_action = None
     test_environments_of_a_batch_start_differently = None
@@ -102,6 +102,30 @@ def test_backends_show_the_same(game: str, backend: str, atari: AtariConfig) -> 
     np.testing.assert_array_equal(stream.last, expected.last)
     live = ~expected.last  # ale does not look at the screen again where a game ends within a skip
     np.testing.assert_array_equal(stream.observation[live], expected.observation[live])
+
+
+@pytest.mark.parametrize("game", ["Pong", "Breakout"])
+@pytest.mark.parametrize("backend", ["ale", "envpool"])
+def test_a_limit_truncates_at_the_same_step_and_ale_shows_an_older_frame(
+    backend: str, game: str
+) -> None:
+    """ale does not look at the screen again where a game ends, which a limit of 27,000 seldom does.
+
+    What it shows then is at most a few pixels off, and only in the newest frame.
+    """
+    atari = ONE_NOOP if backend == "envpool" else AT_ONCE
+    expected, stream = (
+        play(b, 40, game=game, atari=atari, max_episode_steps=7) for b in ("gymnasium", backend)
+    )
+    assert expected.last.any()
+    for name in ("reward", "discount", "last"):
+        np.testing.assert_array_equal(getattr(stream, name), getattr(expected, name))
+    live = ~expected.last
+    np.testing.assert_array_equal(stream.observation[live], expected.observation[live])
+    shown, seen = stream.observation[expected.last], expected.observation[expected.last]
+    np.testing.assert_array_equal(shown[:, :-1], seen[:, :-1])
+    differing = (shown[:, -1] != seen[:, -1]).sum(axis=(-2, -1))
+    assert differing.max() == 0 if backend == "envpool" else 0 < differing.max() < 100
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

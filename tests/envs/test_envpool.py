@@ -10,6 +10,7 @@ import tensorflow as tf
 from contract import EnvironmentContract
 from rollouts import random_actions, rollout, seed_of
 
+from a2c_tf.config import ConfigError
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.cartpole import CartPole, CartPoleState
@@ -48,6 +49,26 @@ def test_cartpole_is_that_of_the_graph(backend: str) -> None:
         np.testing.assert_allclose(step.observation, stream.observation[t + 1], atol=1e-6)
         assert (step.reward, step.last) == (stream.reward[t + 1], stream.last[t + 1])
         assert step.discount == stream.discount[t + 1]
+
+
+def test_what_ends_exactly_at_its_limit_is_truncated_here_and_terminated_elsewhere() -> None:
+    """A known difference: EnvPool does not tell that it terminated, too."""
+    free = rollout(make("CartPole-v1", 1), np.zeros((30, 1), np.int32))
+    limit = int(np.flatnonzero(free.last[:, 0])[0])
+    assert free.discount[limit, 0] == 0
+    cut = rollout(make("CartPole-v1", 1, max_episode_steps=limit), np.zeros((30, 1), np.int32))
+    assert int(np.flatnonzero(cut.last[:, 0])[0]) == limit
+    assert cut.discount[limit, 0] == 1
+
+
+def test_an_atari_game_is_not_taken_with_a_recipe_of_its_own() -> None:
+    with pytest.raises(ConfigError, match=r"Pong-v5: an Atari game; name it ALE/Pong-v5"):
+        registry.make(EnvConfig(id="Pong-v5", num_envs=1))
+
+
+def test_what_cannot_draw_itself_is_drawn_by_gymnasium() -> None:
+    env = registry.make_drawable(EnvConfig(id="FrozenLake-v1", backend="envpool", num_envs=1))
+    assert env.spec.backend == "gymnasium" and env.renders
 
 
 def test_a_pool_takes_its_seed_from_each_reset() -> None:
