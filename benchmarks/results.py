@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from benchmarks.processes import EMULATOR, NETWORK, OURS, OURS_BFLOAT16, PARTS, PEERS
 from benchmarks.works import ACTING, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
 
+PEAKS = (FLOAT32, BFLOAT16)
+
 Rates = dict[str, list[float]]
 """kind -> a rate for every round."""
 
@@ -79,7 +81,6 @@ class WorkResult:
 
 class Results(NamedTuple):
     machine: dict[str, str | int]
-    rounds: int
     notes: list[str]
     limits: Limits
     works: list[WorkResult]
@@ -93,16 +94,22 @@ class Results(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         return {
             "machine": self.machine,
-            "rounds": self.rounds,
             "notes": self.notes,
             "unit": "environment steps a second; frames a second are frames_per_step times that",
             "limits": self.limits.rates,
             "works": [self._work(result) for result in self.works],
         }
 
+    def updating(self, before: Results) -> Results:
+        """These works in place of those that `before` has of the same names, and the others."""
+        measured = {result.work.full_name(): result for result in self.works}
+        works = [measured.pop(r.work.full_name(), r) for r in before.works]
+        rates = {kind: before.limits.rates[kind] + self.limits.rates[kind] for kind in PEAKS}
+        return self._replace(limits=Limits(rates), works=[*works, *measured.values()])
+
     def _work(self, result: WorkResult) -> dict[str, Any]:
         roofline = {
-            kind: {peak: result.roofline(kind, self.limits, peak) for peak in (FLOAT32, BFLOAT16)}
+            kind: {peak: result.roofline(kind, self.limits, peak) for peak in PEAKS}
             for kind in KINDS[1:]
         }
         return {
@@ -113,3 +120,16 @@ class Results(NamedTuple):
             "about": result.about,
             "notes": result.notes,
         }
+
+
+def from_json(tree: dict[str, Any]) -> Results:
+    """What `as_json` gave."""
+    works = [_work_result(work) for work in tree["works"]]
+    return Results(tree["machine"], tree["notes"], Limits(tree["limits"]), works)
+
+
+def _work_result(tree: dict[str, Any]) -> WorkResult:
+    fields = {name: tree[name] for name in Work._fields}
+    result = WorkResult(Work(**{**fields, "hidden": tuple(fields["hidden"])}))
+    result.by_library, result.about, result.notes = tree["rates"], tree["about"], tree["notes"]
+    return result

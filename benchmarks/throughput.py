@@ -28,7 +28,7 @@ from benchmarks.processes import (
     WorkerError,
     started,
 )
-from benchmarks.results import Limits, Results, WorkResult
+from benchmarks.results import Limits, Results, WorkResult, from_json
 from benchmarks.works import BFLOAT16, FLOAT32, KINDS, PONG, WORKS, Work
 
 OUT = Path(__file__).parent / "results" / "throughput.json"
@@ -44,16 +44,25 @@ def main() -> int:
         return 2
     results = Results(
         machine.describe(),
-        arguments.rounds,
         notes,
         measure_limits(arguments.rounds),
         [measure(work, libraries, arguments.rounds) for work in works],
     )
+    if arguments.only and arguments.out.exists():
+        results = _updated(from_json(json.loads(arguments.out.read_text())), results)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results.as_json(), indent=2) + "\n")
     throughput_chart.draw(results, arguments.out.with_suffix(".png"))
     print(throughput_table.text(results))
     return 0
+
+
+def _updated(before: Results, results: Results) -> Results:
+    """With the other works of a file that this machine wrote."""
+    if before.machine == results.machine:
+        return results.updating(before)
+    _tell(f"starting anew: the file is of {before.machine}")
+    return results
 
 
 def measure(work: Work, libraries: list[Library], rounds: int) -> WorkResult:
@@ -120,7 +129,9 @@ def _tell(message: str) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--rounds", type=at_least(1), default=5)
-    parser.add_argument("--only", default="", help="works whose name has this in it")
+    parser.add_argument(
+        "--only", default="", help="works whose name has this in it; others in the file stay"
+    )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, default=OUT, help="JSON file; the chart goes beside it")
     return parser.parse_args()

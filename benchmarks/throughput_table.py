@@ -65,7 +65,7 @@ def _steps(results: Results) -> str:
         for result in results.works
         for kind in KINDS
     ]
-    title = f"Environment steps a second, median and range of {results.rounds} rounds:"
+    title = "Environment steps a second, median and range of the rounds:"
     return f"{title}\n\n{table(header, rows, 3)}"
 
 

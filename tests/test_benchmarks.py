@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from benchmarks import operations, works
 from benchmarks.processes import NETWORK, OURS, Library, WorkerError, started
-from benchmarks.results import Limits, WorkResult
+from benchmarks.results import Limits, Results, WorkResult, from_json
 from benchmarks.throughput_table import table
 
 
@@ -49,6 +50,32 @@ def test_the_sum_of_parts_takes_the_emulator_for_atari():
     assert result.sum_of_parts(works.TRAINING) is None
     result.rates("emulator alone", works.STEPPING).append(4_000)
     assert result.sum_of_parts(works.TRAINING) == pytest.approx(800)
+
+
+def results(rate: float, *measured: works.Work) -> Results:
+    found = []
+    for work in measured:
+        result = WorkResult(work)
+        result.rates("a2c_tf", works.STEPPING).append(rate)
+        result.about["a2c_tf"] = {"operations": {"acting": 1, "training": 2}}
+        found.append(result)
+    limits = Limits({works.FLOAT32: [rate], works.BFLOAT16: [2 * rate]})
+    return Results({"processor": "a"}, [], limits, found)
+
+
+def test_what_is_measured_again_takes_the_place_of_its_older_figures():
+    """In a file read back from JSON; the limits of the machine are those of both runs."""
+    cartpole, breakout = works.cartpole(32), works.minatar("Breakout", 128)
+    before = from_json(json.loads(json.dumps(results(1.0, cartpole, breakout).as_json())))
+    assert before.works[0].work == cartpole
+    after = results(5.0, breakout, works.PONG).updating(before)
+    assert [result.work for result in after.works] == [cartpole, breakout, works.PONG]
+    assert [result.rates("a2c_tf", works.STEPPING) for result in after.works] == [
+        [1.0],
+        [5.0],
+        [5.0],
+    ]
+    assert after.limits.rates == {works.FLOAT32: [1.0, 5.0], works.BFLOAT16: [2.0, 10.0]}
 
 
 def test_names_of_the_games_in_gymnax():
