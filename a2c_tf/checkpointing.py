@@ -1,77 +1,35 @@
-"""Checkpoints: what is saved, how it is written, what resuming promises.
+"""The checkpoints of a run: saved, selected, pruned, and what resuming promises.
 
-A checkpoint is a folder of arrays and a manifest with their SHA-256. It is written under a
-temporary name, synced, and renamed: under its final name it is whole.
+Each is written under a temporary name, synced, and renamed: under its final name it is whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import os
 import re
 import shutil
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from a2c_tf.atomic_files import replace_folder, restore_replaced, sync_folder, synced
+from a2c_tf import checkpoint_files
+from a2c_tf.atomic_files import replace_folder, restore_replaced
+from a2c_tf.checkpoint_files import Arrays, Checkpoint, CheckpointError, DamagedError
 from a2c_tf.command_line import NO_CHECKPOINT, CommandError
 
-SCHEMA = 1
-MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"
 NAME = re.compile(r"ckpt-(\d+)")
-NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-NOT_PARSED = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
-
-Arrays = Mapping[str, np.ndarray]
 
 log = logging.getLogger(__name__)
-
-
-class CheckpointError(CommandError):
-    """No checkpoint that could be used."""
-
-    exit_code = NO_CHECKPOINT
-
-
-class DamagedError(CheckpointError):
-    """A checkpoint that is not what was written."""
 
 
 class AccessError(CommandError):
     """A checkpoint that may be whole, but that the system does not let be read or renamed."""
 
     exit_code = NO_CHECKPOINT
-
-
-class Counters(NamedTuple):
-    """How far a run has come."""
-
-    env_steps: int = 0
-    updates: int = 0
-    episodes: int = 0
-    time_s: float = 0.0
-
-
-class Checkpoint(NamedTuple):
-    """Everything that a run needs to go on."""
-
-    counters: Counters
-    model: Arrays
-    """the weights by name."""
-    optimizer: Arrays
-    """slots and iteration by name, and the scale of rewards where there is one."""
-    unroll: Arrays
-    """environments and random numbers; empty where the environment cannot be saved, so that a
-    resumed run starts new episodes and equals the uninterrupted one in distribution only."""
-    best_return: float | None = None
-    """mean return of the best evaluation so far."""
 
 
 def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
@@ -84,7 +42,7 @@ def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
     temporary = folder / f".{final.name}.tmp-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        _write(temporary, checkpoint)
+        checkpoint_files.write(temporary, checkpoint)
         replace_folder(temporary, final)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -101,10 +59,7 @@ def load(path: Path) -> Checkpoint:
       CheckpointError: where another version wrote it.
     """
     with _accessing(f"checkpoint {path}"):
-        try:
-            return _read(path)
-        except (*NO_FILE, *NOT_PARSED) as error:
-            raise DamagedError(f"checkpoint {path}: damaged ({error})") from None
+        return checkpoint_files.read(path)
 
 
 def load_newest(folder: Path) -> Checkpoint:
@@ -211,68 +166,3 @@ def _set_aside(path: Path) -> str:
     aside = path.with_name(f"{path.name}.corrupt")
     shutil.rmtree(aside, ignore_errors=True)
     return path.rename(aside).name
-
-
-def _write(folder: Path, checkpoint: Checkpoint) -> None:
-    folder.mkdir(parents=True)
-    files = {
-        file: _write_arrays(folder / file, arrays)
-        for file, arrays in _array_files(checkpoint).items()
-    }
-    manifest = {
-        "schema": SCHEMA,
-        "counters": checkpoint.counters._asdict(),
-        "best_return": checkpoint.best_return,
-        "resume": "exact" if checkpoint.unroll else "statistical",
-        "sha256": files,
-    }
-    with synced(folder / MANIFEST) as file:
-        file.write(json.dumps(manifest, indent=2).encode())
-    sync_folder(folder)
-
-
-def _array_files(checkpoint: Checkpoint) -> dict[str, Arrays]:
-    return {
-        MODEL: checkpoint.model,
-        OPTIMIZER: checkpoint.optimizer,
-        UNROLL: checkpoint.unroll,
-    }
-
-
-def _read(path: Path) -> Checkpoint:
-    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    if manifest["schema"] != SCHEMA:
-        raise CheckpointError(
-            f"checkpoint {path}: schema {manifest['schema']}, expected {SCHEMA}; "
-            "use the version of a2c_tf that wrote it"
-        )
-    for file in (MODEL, OPTIMIZER, UNROLL):
-        _verify(path / file, manifest["sha256"][file])
-    return Checkpoint(
-        counters=Counters(**manifest["counters"]),
-        model=_read_arrays(path / MODEL),
-        optimizer=_read_arrays(path / OPTIMIZER),
-        unroll=_read_arrays(path / UNROLL),
-        best_return=manifest["best_return"],
-    )
-
-
-def _write_arrays(path: Path, arrays: Arrays) -> str:
-    """Writes an npz file and returns its SHA-256."""
-    with synced(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return _sha256(path)
-
-
-def _read_arrays(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
-def _verify(path: Path, expected: str) -> None:
-    if _sha256(path) != expected:
-        raise DamagedError(f"checkpoint {path.parent}: {path.name} differs from its SHA-256")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,14 +11,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import agents, builders, checkpointing, inspection, metrics, players
-from a2c_tf.checkpointing import Checkpoint, CheckpointError, Counters
+from a2c_tf import agents, builders, checkpointing, metrics, players
+from a2c_tf.checkpoint_files import Checkpoint, CheckpointError, Counters
 from a2c_tf.command_line import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
+from a2c_tf.metrics_window import Window
 from a2c_tf.run_dir import RunDir
-from a2c_tf.train_step import Report
 
 
 class Trainer:
@@ -49,7 +49,7 @@ class Trainer:
         self._state = self.agent.start(env, seeds)
         if checkpoint:
             self._restore(checkpoint)
-        self._window = _Window(self.counters)
+        self._window = Window(self.counters)
 
     def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
         """Trains to the configured number of steps, or until `interrupted`, and saves.
@@ -131,7 +131,7 @@ class Trainer:
     def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:
             writer.write({**self._window.row(self.counters), **evaluated})
-            self._window = _Window(self.counters)
+            self._window = Window(self.counters)
 
     def _checkpoint(self) -> Checkpoint:
         leaves = tf.nest.flatten(self._state) if self._exact else []
@@ -164,43 +164,6 @@ def _best_return(run_dir: RunDir) -> float | None:
         return checkpointing.load(run_dir.checkpoints / "best").best_return
     except CheckpointError:
         return None
-
-
-class _Window:
-    """What happened since the last row of metrics."""
-
-    def __init__(self, start: Counters) -> None:
-        self._start = start
-        self._sums: dict[str, float] = {}
-        self.updates = 0
-        self._inspected: dict[str, float] = {}
-        self._ended = np.zeros(3)
-
-    def add(self, report: Report, updates: int) -> None:
-        for name, mean in report.metrics.items():
-            self._sums[name] = self._sums.get(name, 0.0) + mean * updates
-        for name, total in report.inspected.items():
-            self._inspected[name] = self._inspected.get(name, 0.0) + total
-        self.updates += updates
-        self._ended += np.array(report.statistics)
-
-    def row(self, now: Counters) -> metrics.Row:
-        seconds = now.time_s - self._start.time_s
-        row = {
-            **now._asdict(),
-            "steps_per_second": (now.env_steps - self._start.env_steps) / seconds,
-            **{name: total / self.updates for name, total in self._sums.items()},
-        }
-        episodes, return_sum, length_sum = self._ended.tolist()
-        if episodes:
-            row["episode_return"] = return_sum / episodes
-            row["episode_length"] = length_sum / episodes
-        return {**row, **self._seen()}
-
-    def _seen(self) -> metrics.Row:
-        """Means over the updates that were inspected, where there were any."""
-        count = self._inspected.get(inspection.COUNT)
-        return {name: self._inspected[name] / count for name in inspection.NAMES} if count else {}
 
 
 def _check_finite(scalars: dict[str, float], counters: Counters) -> None:

@@ -21,7 +21,7 @@ import pytest
 import tensorflow as tf
 
 from a2c_tf import checkpointing, metrics, run_dir
-from a2c_tf.checkpointing import Checkpoint
+from a2c_tf.checkpoint_files import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.run_dir import RunDir

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from a2c_tf import checkpointing
-from a2c_tf.checkpointing import Checkpoint, Counters
+from a2c_tf.checkpoint_files import Checkpoint, Counters
 
 SYSTEM_CALLS = ("fsync", "mkdir", "rename", "rmdir", "unlink")
 SECONDS = 60  # a bound against hanging, not a measurement
@@ -123,7 +123,8 @@ SAVE_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
 import numpy as np
-from a2c_tf.checkpointing import Checkpoint, Counters, prune, save
+from a2c_tf.checkpoint_files import Checkpoint, Counters
+from a2c_tf.checkpointing import prune, save
 
 folder = Path(sys.argv[1])
 for i in itertools.count(int(sys.argv[2])):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
 from a2c_tf import agents, builders, players
-from a2c_tf.checkpointing import Counters
+from a2c_tf.checkpoint_files import Counters
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.unroll import make_advance, unroll

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from a2c_tf import agents, checkpointing, config, run_dir
-from a2c_tf.checkpointing import Counters
+from a2c_tf.checkpoint_files import Counters
 from a2c_tf.envs import registry
 from a2c_tf.run_dir import RunDir
 from export import exporting

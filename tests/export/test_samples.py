@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from a2c_tf import agents, config
-from a2c_tf.checkpointing import Counters
+from a2c_tf.checkpoint_files import Counters
 from a2c_tf.envs import registry
 from export import exporting
 from export.inference import Inference

@@ -1,0 +1,49 @@
+"""The row of metrics for a stretch of training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from a2c_tf import inspection
+from a2c_tf.checkpoint_files import Counters
+from a2c_tf.metrics import Row
+from a2c_tf.train_step import Report
+
+
+class Window:
+    """What happened since the last row of metrics."""
+
+    def __init__(self, start: Counters) -> None:
+        self._start = start
+        self._sums: dict[str, float] = {}
+        self.updates = 0
+        self._inspected: dict[str, float] = {}
+        self._ended = np.zeros(3)
+
+    def add(self, report: Report, updates: int) -> None:
+        """Counts in what so many updates of one call told."""
+        for name, mean in report.metrics.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * updates
+        for name, total in report.inspected.items():
+            self._inspected[name] = self._inspected.get(name, 0.0) + total
+        self.updates += updates
+        self._ended += np.array(report.statistics)
+
+    def row(self, now: Counters) -> Row:
+        """Counters as they are, and averages over the window."""
+        seconds = now.time_s - self._start.time_s
+        row = {
+            **now._asdict(),
+            "steps_per_second": (now.env_steps - self._start.env_steps) / seconds,
+            **{name: total / self.updates for name, total in self._sums.items()},
+        }
+        episodes, return_sum, length_sum = self._ended.tolist()
+        if episodes:
+            row["episode_return"] = return_sum / episodes
+            row["episode_length"] = length_sum / episodes
+        return {**row, **self._seen()}
+
+    def _seen(self) -> Row:
+        """Means over the updates that were inspected, where there were any."""
+        count = self._inspected.get(inspection.COUNT)
+        return {name: self._inspected[name] / count for name in inspection.NAMES} if count else {}
