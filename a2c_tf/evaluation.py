@@ -18,9 +18,6 @@ MAX_STEPS = 100_000
 """no episode is longer, or a perfect player of a game without end would hold up the rest."""
 
 
-Asked = Callable[[], bool]
-
-
 class InterruptedEvaluationError(Exception):
     """The evaluation was told to stop before it was done."""
 
@@ -82,7 +79,9 @@ class Evaluator:
         self._num_envs, self._episodes = env.spec.num_envs, episodes
         self._play = _make_play(policy, advance)
 
-    def evaluate(self, state: UnrollState, interrupted: Asked = lambda: False) -> Evaluation:
+    def evaluate(
+        self, state: UnrollState, interrupted: Callable[[], bool] = lambda: False
+    ) -> Evaluation:
         """The episodes from `state`, every environment at its first step.
 
         An episode of MAX_STEPS counts as it is, and its environment plays no further one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from a2c_tf import evaluation, shards, train_step
 from a2c_tf.agents import Agent, Seeds, make_seeds
 from a2c_tf.config import Config
@@ -35,7 +37,7 @@ class Player:
         self._evaluator = evaluation.Evaluator(self._env, policy, advance, episodes)
 
     def play(
-        self, seed: int, interrupted: evaluation.Asked = lambda: False
+        self, seed: int, interrupted: Callable[[], bool] = lambda: False
     ) -> evaluation.Evaluation:
         """Plays the episodes that follow from `seed`.
 

@@ -55,6 +55,7 @@ number = 42
 @pytest.fixture(autouse=True)
 def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "user_models.py").write_text(MODELS, encoding="utf-8")
+    (tmp_path / "models_that_raise.py").write_text("raise RuntimeError('no licence')")
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("user_models", None)
     importlib.invalidate_caches()
@@ -111,6 +112,7 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
         ("user_models:fewer_arguments", "raised TypeError: fewer_arguments\\(\\) takes 1"),
         ("user_models:number", "is no function but 42"),
         ("user_models:absent", "has no attribute 'absent'; expected my_package.models:build"),
+        ("models_that_raise:build", "models_that_raise:build raised RuntimeError: no licence"),
         ("absent_package:build", "No module named 'absent_package'"),
         ("user_models", "expected my_package.models:build"),
         ("", None),

@@ -53,7 +53,7 @@ def test_where_the_channels_of_an_image_are(shape, first):
     assert spaces.has_channels_first(shape) == first
     space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
     encoded = observations.encode(keras.Input(shape, dtype="uint8"), space, "seen", False)
-    assert encoded.shape[1:] == (*shape[1:], shape[0]) if first else shape
+    assert encoded.shape[1:] == ((*shape[1:], shape[0]) if first else shape)
 
 
 @pytest.mark.parametrize(

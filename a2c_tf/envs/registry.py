@@ -73,13 +73,20 @@ def make(config: EnvConfig) -> Environment:
     _check_backend_settings(config, backend)
     if backend == "graph":
         return _make_in_graph(config)
-    _check_host_settings(config)
     try:
+        if backend == "gymnasium" and not _is_known(config.id):
+            registered(config.id)  # or the settings of an unknown id would be told of first
+        _check_host_settings(config)
         return _make_on_host(config, backend)
     except (CommandError, HostCallError):
         raise
     except Exception as error:  # the user's module and environment may raise anything
         raise ConfigError(f"env.id={config.id}: {_reason(config, error)}") from error
+
+
+def _is_known(env_id: str) -> bool:
+    """Whether the id is one of ours or an Atari game's."""
+    return env_id in GRAPH_NATIVE or env_id.startswith(atari.PREFIX)
 
 
 def _reason(config: EnvConfig, error: Exception) -> str:

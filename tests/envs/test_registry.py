@@ -254,6 +254,24 @@ def test_ones_own_environment_is_imported(own_module: str) -> None:
     assert time_step.observation.dtype == tf.float64
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [("raise RuntimeError('no port')", "raised RuntimeError: no port"), ("x =", "SyntaxError")],
+)
+def test_what_ones_own_module_raises_is_told_in_one_line(
+    source: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_module_that_raises.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    message = refusal(EnvConfig(id="own_module_that_raises:Env-v0"))
+    assert told in message and "registered" not in message
+
+
+def test_an_unknown_id_is_told_before_its_settings() -> None:
+    message = refusal(EnvConfig(id="Nope-v0", sticky_action_probability=0.1))
+    assert message.startswith("env.id=Nope-v0: ") and "CartPole-v1" in message
+
+
 def test_what_ones_own_environment_raises_is_told_in_one_line(own_module: str) -> None:
     message = refusal(EnvConfig(id=f"{own_module}:BrokenForTests-v0"))
     assert "needs a licence: see its README" in message
