@@ -44,9 +44,13 @@ class AtariConfig(Section):
     fire_reset: bool = True
     """FIRE is pressed at a game's start, where the game has it."""
     frame_skip: Positive = 4
-    """frames that an action lasts; the last two are seen as one, by their maximum."""
+    """frames that an action lasts."""
+    max_pool: bool = True
+    """its last two are seen as one, by their maximum; false: the last (backends ale, gymnasium)."""
     screen_size: Positive = 84
-    """height and width in pixels, grey."""
+    """height and width in pixels."""
+    grayscale: bool = True
+    """a frame is one plane of grey; false: red, green and blue, three planes of the stack."""
     frame_stack: Positive = 4
     """frames that an observation holds, black before the first."""
     terminal_on_life_loss: bool = True

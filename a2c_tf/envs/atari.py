@@ -11,8 +11,11 @@ import importlib.util
 from typing import Any
 
 import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, TimeLimit
+from gymnasium.wrappers.vector import TransformObservation
 
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.vectors import make_vector, registered
@@ -24,6 +27,7 @@ MAX_FRAMES = 108_000
 STICKY_PROBABILITY = 0.25
 FIRE = 1
 """its number among a game's actions, where it is one of them."""
+COLORS = 3
 
 
 class PressFire(gymnasium.Wrapper):
@@ -33,6 +37,23 @@ class PressFire(gymnasium.Wrapper):
         self.env.reset(**options)
         observation, _, _, _, info = self.env.step(FIRE)
         return observation, info
+
+
+class RepeatAction(gymnasium.Wrapper):
+    """An action lasts so many frames, of which the last is seen as it is."""
+
+    def __init__(self, env: gymnasium.Env, frames: int) -> None:
+        super().__init__(env)
+        self._frames = frames
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        total = 0.0
+        for _ in range(self._frames):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            if terminated or truncated:
+                break
+        return observation, total, terminated, truncated, info
 
 
 def sticky_probability(config: EnvConfig) -> float:
@@ -61,9 +82,10 @@ def make_ale(config: EnvConfig) -> HostEnvironment:
         autoreset_mode=AutoresetMode.NEXT_STEP,
         img_height=atari.screen_size,
         img_width=atari.screen_size,
+        grayscale=atari.grayscale,
         stack_num=atari.frame_stack,
         frameskip=atari.frame_skip,
-        maxpool=atari.frame_skip > 1,
+        maxpool=atari.max_pool and atari.frame_skip > 1,
         noop_max=atari.noop_max + 1,  # exclusive there
         use_fire_reset=atari.fire_reset,
         # of the whole game: the learner may clip rewards, and the adapter sees to lost lives
@@ -71,7 +93,7 @@ def make_ale(config: EnvConfig) -> HostEnvironment:
         episodic_life=False,
         life_loss_info=False,
     )
-    return adapt(vector_env, config, "ale")
+    return adapt(_in_planes(vector_env, atari), config, "ale")
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
@@ -87,7 +109,7 @@ def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
         full_action_space=config.atari.full_action_space,
         **settings,
     )
-    return adapt(vector_env, config, "gymnasium")
+    return adapt(_in_planes(vector_env, config.atari), config, "gymnasium")
 
 
 def adapt(vector_env: VectorEnv, config: EnvConfig, backend: str) -> HostEnvironment:
@@ -106,9 +128,24 @@ def adapt(vector_env: VectorEnv, config: EnvConfig, backend: str) -> HostEnviron
 def _wrap(atari: AtariConfig, limit: int, env: gymnasium.Env) -> gymnasium.Env:
     if atari.fire_reset and env.get_wrapper_attr("get_action_meanings")()[FIRE] == "FIRE":
         env = PressFire(env)
-    env = AtariPreprocessing(env, atari.noop_max, atari.frame_skip, atari.screen_size)
-    env = TimeLimit(env, limit)
+    pooled, repeated = (atari.frame_skip, 1) if atari.max_pool else (1, atari.frame_skip)
+    env = AtariPreprocessing(
+        env, atari.noop_max, pooled, atari.screen_size, grayscale_obs=atari.grayscale
+    )
+    env = TimeLimit(RepeatAction(env, repeated), limit)
     return FrameStackObservation(env, atari.frame_stack, padding_type="zero")
+
+
+def _in_planes(vector_env: VectorEnv, atari: AtariConfig) -> VectorEnv:
+    """Frames in colour `[stack, H, W, 3]` as `[3 stack, H, W]`, an image to every network."""
+    if atari.grayscale:
+        return vector_env
+    shape = (COLORS * atari.frame_stack, atari.screen_size, atari.screen_size)
+    return TransformObservation(
+        vector_env,
+        lambda frames: np.moveaxis(frames, -1, 2).reshape(-1, *shape),
+        single_observation_space=Box(0, 255, shape, np.uint8),
+    )
 
 
 def _action_meanings(config: EnvConfig) -> tuple[str, ...]:

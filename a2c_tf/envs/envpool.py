@@ -68,7 +68,8 @@ class EnvPoolVectorEnv(VectorEnv):
         self.single_observation_space = self._pool.observation_space
         self._stack = None
         if frame_stack:
-            shape = (frame_stack, *self._pool.observation_space.shape[1:])
+            planes, *size = self._pool.observation_space.shape
+            shape = (frame_stack * planes, *size)
             self._stack = np.zeros((self.num_envs, *shape), np.uint8)
             self.single_observation_space = Box(0, 255, shape, np.uint8)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -120,11 +121,12 @@ class EnvPoolVectorEnv(VectorEnv):
         return pool
 
     def _stacked(self, frames: np.ndarray) -> np.ndarray:
-        """The newest frame last; `[B, 1, ...]` gives `[B, stack, ...]`."""
+        """The newest frame last; `[B, planes, ...]` gives `[B, stack * planes, ...]`."""
         if self._stack is None:
             return frames
-        self._stack[:, :-1] = np.where(_rows(self._last, frames), 0, self._stack[:, 1:])
-        self._stack[:, -1:] = frames
+        planes = frames.shape[1]
+        self._stack[:, :-planes] = np.where(_rows(self._last, frames), 0, self._stack[:, planes:])
+        self._stack[:, -planes:] = frames
         return self._stack
 
 
@@ -138,6 +140,8 @@ def _atari(config: EnvConfig) -> dict[str, Any]:
     atari = config.atari
     if atari.noop_max == 0:
         raise ValueError("env.atari.noop_max=0: envpool plays at least one; use backend ale")
+    if atari.frame_skip > 1 and not atari.max_pool:
+        raise ValueError("env.atari.max_pool=false: envpool takes the maximum; use backend ale")
     return {
         "max_episode_steps": max_steps(config),
         "stack_num": 1,
@@ -151,7 +155,7 @@ def _atari(config: EnvConfig) -> dict[str, Any]:
         "full_action_space": atari.full_action_space,
         "repeat_action_probability": sticky_probability(config),
         "use_inter_area_resize": True,
-        "gray_scale": True,
+        "gray_scale": atari.grayscale,
     }
 
 

@@ -88,7 +88,11 @@ def reference(game: str, atari: AtariConfig) -> TimeStep:
         ("ale", AtariConfig(noop_max=0)),  # FIRE is pressed
         ("ale", AT_ONCE.model_copy(update={"frame_skip": 1, "frame_stack": 2, "screen_size": 42})),
         ("ale", AT_ONCE.model_copy(update={"full_action_space": True})),
+        ("ale", AT_ONCE.model_copy(update={"grayscale": False})),
+        ("ale", AT_ONCE.model_copy(update={"max_pool": False})),
         ("envpool", ONE_NOOP),
+        ("envpool", ONE_NOOP.model_copy(update={"frame_skip": 1})),
+        ("envpool", ONE_NOOP.model_copy(update={"grayscale": False, "frame_stack": 2})),
     ],
 )
 def test_backends_show_the_same(game: str, backend: str, atari: AtariConfig) -> None:
@@ -134,6 +138,41 @@ def test_specs_agree(backend: str) -> None:
     assert spec.observation_shape == (4, 84, 84) and spec.observation_space.dtype == np.uint8
     assert spec.action_meanings == ("noop", "fire", "right", "left", "rightfire", "leftfire")
     assert (spec.action_space.n, spec.max_episode_steps, spec.backend) == (6, 27_000, backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_three_planes_a_frame_are_its_colours(backend: str) -> None:
+    """Pong's rackets are green and red-brown on brown; grey is what ITU-R BT.601 makes of them.
+
+    A maximum over two frames is another one over colours than over greys: here is one frame.
+    """
+    one_frame = ONE_NOOP.model_copy(update={"frame_skip": 1})
+    grey, colored = (
+        play(backend, 80, game="Pong", atari=one_frame.model_copy(update={"grayscale": gray}))
+        for gray in (True, False)
+    )
+    assert colored.observation.shape[2:] == (12, 84, 84)
+    red, green, blue = (colored.observation[..., plane::3, :, :] for plane in range(3))
+    assert (green > red).any() and (red > green).any()
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    np.testing.assert_allclose(luma, grey.observation, atol=2)  # each plane is rounded by itself
+
+
+@pytest.mark.parametrize("backend", ["ale", "gymnasium"])
+def test_without_the_maximum_the_last_frame_is_seen(backend: str) -> None:
+    """Sprites move on between two frames, and the maximum shows them in both places."""
+
+    def seen(max_pool: bool) -> np.ndarray:
+        atari = AT_ONCE.model_copy(update={"max_pool": max_pool})
+        return play(backend, 60, game="Pong", atari=atari).observation
+
+    both, last = seen(True), seen(False)
+    assert (both >= last).all() and (both > last).any()
+
+
+def test_envpool_always_takes_the_maximum() -> None:
+    with pytest.raises(registry.ConfigError, match="envpool takes the maximum; use backend ale"):
+        make("envpool", atari=ONE_NOOP.model_copy(update={"max_pool": False}))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

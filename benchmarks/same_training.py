@@ -1,0 +1,91 @@
+"""`python -m benchmarks.same_training`: Pong through three backends, compared bit for bit.
+
+Each backend has another way to make the start of a game random. Without that, all three show the
+same frames, so that a run is the same run by each: its weights, its scores, whatever its length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from a2c_tf import checkpointing, run_dir
+from a2c_tf.run_dir import RunDir
+
+STARTS = {
+    "ale": ("env.atari.noop_max=0",),
+    "gymnasium": ("env.atari.noop_max=0",),
+    "envpool": ("env.atari.noop_max=1", "env.atari.fire_reset=false"),
+}
+"""Settings by which Pong starts a frame in: FIRE or no action, which are one to it."""
+
+
+def start(backend: str, folder: Path, overrides: list[str]) -> subprocess.Popen[bytes]:
+    """A run from the shell as a user starts it, beside the others'."""
+    settings = [f"env.backend={backend}", *STARTS[backend], *overrides]
+    command = [sys.executable, "-m", "a2c_tf.train", "pong", *settings]
+    return subprocess.Popen([*command, "--run-dir", str(folder), "--overwrite"])
+
+
+def run(folders: dict[str, Path], overrides: list[str]) -> None:
+    """All backends at once; raises where one of them fails."""
+    processes = [start(backend, folder, overrides) for backend, folder in folders.items()]
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise SystemExit(f"error: runs ended with {codes}")
+
+
+def compare(folders: dict[str, Path]) -> bool:
+    """Prints what each checkpoint that all have in common holds; whether it is the same.
+
+    Raises:
+      SystemExit: where they have none in common.
+    """
+    runs = [RunDir(folder) for folder in folders.values()]
+    saved = [{path.name for path in checkpointing.listed(run.checkpoints)} for run in runs]
+    first, *_ = runs
+    names = [path.name for path in checkpointing.listed(first.checkpoints)]
+    common = [name for name in names if all(name in others for others in saved)]
+    if not common:
+        raise SystemExit("error: no step at which all backends have a checkpoint")
+    return all([_compare_at(name, runs) for name in common])  # noqa: C419 (each one is printed)
+
+
+def _compare_at(name: str, runs: list[RunDir]) -> bool:
+    checkpoints = [checkpointing.load(run.checkpoints / name) for run in runs]
+    weights = [{n: x.tobytes() for n, x in checkpoint.model.items()} for checkpoint in checkpoints]
+    steps = checkpoints[0].counters.env_steps
+    returns = [_score(run, steps) for run in runs]
+    same = all(w == weights[0] for w in weights) and len(set(returns)) == 1
+    shown = ", ".join(f"{value:.2f}" for value in returns)
+    print(f"{steps:>12,} steps: returns {shown}; {'the same run' if same else 'NOT the same run'}")
+    return same
+
+
+def _score(run: RunDir, env_steps: int) -> float:
+    """Mean return of the episodes that ended in the last row of metrics up to that step."""
+    rows = [row for row in run_dir.read_metrics(run.metrics) if "episode_return" in row]
+    return [row["episode_return"] for row in rows if row["env_steps"] <= env_steps][-1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.same_training", description=__doc__)
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--out", type=Path, default=Path("runs") / "same_training")
+    parser.add_argument("--compare-only", action="store_true", help="runs that are there already")
+    arguments = parser.parse_intermixed_args()
+    same = True
+    for seed in arguments.seeds:
+        folders = {backend: arguments.out / f"s{seed}-{backend}" for backend in STARTS}
+        if not arguments.compare_only:
+            run(folders, [*arguments.overrides, f"run.seed={seed}", "run.keep_checkpoints=1000"])
+        print(f"seed {seed}: {', '.join(STARTS)}")
+        same &= compare(folders)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
