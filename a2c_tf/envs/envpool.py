@@ -15,6 +15,9 @@ from a2c_tf.envs.atari import PREFIX, adapt, max_steps, sticky_probability
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.settings import EnvConfig
 
+NO_LIMIT = 2**31 - 1
+"""steps of an episode that EnvPool never truncates."""
+
 
 def has(env_id: str) -> bool:
     """Whether EnvPool has the environment."""
@@ -82,9 +85,10 @@ class EnvPoolVectorEnv(VectorEnv):
         return hasattr(self._pool.spec.config, "episodic_life")
 
     @property
-    def max_episode_steps(self) -> int:
-        """After which EnvPool truncates an episode."""
-        return int(self._pool.spec.config.max_episode_steps)
+    def max_episode_steps(self) -> int | None:
+        """After which EnvPool truncates an episode; None: never."""
+        limit = int(self._pool.spec.config.max_episode_steps)
+        return None if limit == NO_LIMIT else limit
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None

@@ -6,19 +6,25 @@ import difflib
 import importlib
 import importlib.metadata
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import gymnasium
 
-from a2c_tf.config import ConfigError
+from a2c_tf.command_line import CommandError
+from a2c_tf.config import ConfigError, parse
 from a2c_tf.envs.atari import PREFIX
-from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed
+from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make
 from a2c_tf.types import EnvSpec
 
 HEADER = ("id", "observation", "actions", "steps", "backends")
 UNKNOWN = "-"
-EXPLANATION = f"{UNKNOWN}  is not known before the environment is made"
+MADE_AT_MOST = 20
+EXPLANATION = (
+    f"{UNKNOWN}  is not known before the environment is made: "
+    f"a filter that finds {MADE_AT_MOST} outside of the graph, or fewer, makes them"
+)
 SUGGESTIONS, LIKENESS = 3, 0.7
 
 Ids = Mapping[str, set[str]]
@@ -30,11 +36,13 @@ class Listed(NamedTuple):
 
     id: str
     backends: tuple[str, ...]
-    """that are installed and have it; the first is what `env.backend=auto` takes."""
+    """that have it, and make it where that was tried; `env.backend=auto` takes the first."""
     spec: EnvSpec | None
-    """None outside of the graph, where only making it would tell."""
+    """None where it was not made, or cannot be."""
     max_episode_steps: int | None
     """None: there is no limit, or outside of the graph none that is known."""
+    error: str = ""
+    """why no backend makes it."""
 
 
 def overview() -> str:
@@ -64,8 +72,11 @@ def matching(part: str) -> str:
         near = ", ".join(nearest(part, known))
         hint = f"did you mean {near}?" if near else f"Atari games have {PREFIX}, MinAtar's MinAtar/"
         raise ConfigError(f"filter {part}: no installed backend has an id with that in it; {hint}")
-    text = table(_listed(env_id, ids) for env_id in found)
-    return text if set(found) <= GRAPH_NATIVE.keys() else f"{text}\n\n{EXPLANATION}"
+    on_host = set(found) - GRAPH_NATIVE.keys()
+    if len(on_host) > MADE_AT_MOST:
+        return f"{table(_listed(env_id, ids) for env_id in found)}\n\n{EXPLANATION}"
+    rows = [_made(env_id, ids) if env_id in on_host else _listed(env_id, ids) for env_id in found]
+    return "\n\n".join([table(rows), *(f"{row.id}: {row.error}" for row in rows if row.error)])
 
 
 def available() -> Ids:
@@ -108,18 +119,44 @@ def _listed(env_id: str, ids: Ids) -> Listed:
     return Listed(env_id, backends, None, registered.max_episode_steps if registered else None)
 
 
+def _made(env_id: str, ids: Ids) -> Listed:
+    """An environment outside of the graph, by each backend that has it and can make it."""
+    listed, specs, error = _listed(env_id, ids), {}, ""
+    settings = {"id": env_id, "num_envs": 1}
+    for backend in listed.backends:
+        try:
+            with warnings.catch_warnings():  # of old versions, which are asked for by name
+                warnings.simplefilter("ignore")
+                specs[backend] = make(parse({"env": settings | {"backend": backend}}).env).spec
+        except CommandError as failure:
+            error = str(failure).removeprefix(f"env.id={env_id}: ")
+    if not specs:
+        return listed._replace(backends=(), error=error)
+    spec = next(iter(specs.values()))
+    return Listed(env_id, tuple(specs), spec, spec.max_episode_steps)
+
+
 def _cells(row: Listed) -> tuple[str, ...]:
-    limit, backends = row.max_episode_steps, ", ".join(row.backends)
+    limit, backends = row.max_episode_steps, ", ".join(row.backends) or UNKNOWN
     if row.spec is None:
         return row.id, UNKNOWN, UNKNOWN, str(limit or UNKNOWN), backends
-    observation = row.spec.observation_space
-    space = f"{observation.dtype} {observation.shape}"
-    return row.id, space, _actions(row.spec.action_space), str(limit or "no limit"), backends
+    observation, actions = row.spec.observation_space, _actions(row.spec.action_space)
+    unlimited = "no limit" if row.id in GRAPH_NATIVE else UNKNOWN
+    return row.id, _observation(observation), actions, str(limit or unlimited), backends
+
+
+def _observation(space: gymnasium.Space) -> str:
+    """`float32 (4,)` of a box, with the key before it where there are several."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        return ", ".join(f"{key}: {_observation(space[key])}" for key in sorted(space))
+    return f"{space.dtype} {space.shape}" if isinstance(space, gymnasium.spaces.Box) else str(space)
 
 
 def _actions(space: gymnasium.Space) -> str:
-    """`3` of that many actions, else the shape of the box."""
-    return str(space.n) if isinstance(space, gymnasium.spaces.Discrete) else f"box {space.shape}"
+    """`3` of that many actions, of a box its shape."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return str(space.n)
+    return f"box {space.shape}" if isinstance(space, gymnasium.spaces.Box) else str(space)
 
 
 def _host_backends(ids: Ids) -> list[str]:

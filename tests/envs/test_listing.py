@@ -79,10 +79,49 @@ def test_a_filter_searches_the_ids_of_all_backends(listing: Callable[..., str]) 
     assert list(listed)[:2] == ["MinAtar/Breakout-v0", "MinAtar/Breakout-v1"]  # the graph's first
     assert "ALE/Breakout-v5" in listed
     assert all("breakout" in env_id.lower() for env_id in listed)
-    listed = rows(listing("Lake"))
-    assert listed["FrozenLake-v1"][:3] == ["-", "-", "100"]
-    listed = rows(listing("Ant-v5"))
-    assert listed["Ant-v5"][3] == "envpool, gymnasium"
+
+
+@pytest.mark.parametrize(
+    ("part", "env_id", "cells"),
+    [
+        ("pong", "ALE/Pong-v5", ["uint8 (4, 84, 84)", "6", "27000", "ale, envpool, gymnasium"]),
+        ("Lake-", "FrozenLake-v1", ["Discrete(16)", "4", "100", "envpool, gymnasium"]),
+        ("Taxi", "Taxi-v4", ["Discrete(500)", "6", "200", "gymnasium"]),
+        ("Blackjack-v1", "Blackjack-v1", ["int32 (3,)", "2", "-", "envpool"]),  # Tuple elsewhere
+        ("CartPole-v0", "CartPole-v0", ["float32 (4,)", "2", "200", "envpool, gymnasium"]),
+        (
+            "CartpoleBalance-v1",
+            "CartpoleBalance-v1",
+            ["position: float64 (3,), velocity: float64 (2,)", "box (1,)", "1000", "envpool"],
+        ),
+    ],
+)
+def test_few_are_made_to_tell_what_they_are(
+    part: str, env_id: str, cells: list[str], listing: Callable[..., str]
+) -> None:
+    """Old versions among them, without the warnings of gymnasium."""
+    assert rows(listing(part))[env_id] == cells
+
+
+def test_many_are_listed_without_being_made(listing: Callable[..., str]) -> None:
+    text = listing("ALE/")
+    listed = rows(text)
+    assert len(listed) >= 104
+    assert listed["ALE/Pong-v5"] == ["-", "-", "-", "ale, envpool, gymnasium"]
+    assert text.splitlines()[-1].startswith(
+        "-  is not known before the environment is made: a filter"
+    )
+
+
+def test_what_no_backend_makes_says_why(
+    listing: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gymnasium knows the id without the package that it takes."""
+    monkeypatch.setitem(sys.modules, "envpool", None)
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    text = listing("HalfCheetah-v5")
+    assert rows(text)["HalfCheetah-v5"] == ["-", "-", "1000", "-"]
+    assert re.search(r"^HalfCheetah-v5: .*mujoco", text.splitlines()[-1], re.I)
 
 
 def test_the_host_backends_are_listed_with_their_versions(listing: Callable[..., str]) -> None:
