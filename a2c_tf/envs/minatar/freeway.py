@@ -11,8 +11,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import FULL_ROW, is_row, meet, to_planes
+from a2c_tf.envs.minatar.bitboard import is_row
 from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
+from a2c_tf.envs.minatar.planes import NO_MARK, mark, marks_to_planes
 
 FIRST_ROW, LAST_ROW = 1, 8  # of those with a car each
 SLOWEST = 5  # steps between its moves
@@ -27,7 +28,7 @@ class FreewayState(NamedTuple):
     """The whole game; each field leads with `[B]`."""
 
     chicken: tf.Tensor  # int32, its row
-    cars: tf.Tensor  # [B, 10] int32, a board of bits
+    car: tf.Tensor  # [B, 10] int32, column of each row's; in the first and the last it is none
     speed: tf.Tensor  # [B, 10] int32 in ±1..5: rightward above 0, steps between moves
     car_timer: tf.Tensor  # [B, 10] int32
     move_timer: tf.Tensor  # int32, until the chicken can move
@@ -47,7 +48,7 @@ class Freeway(MinAtarGame[FreewayState]):
         speed = _random_speed(noise)
         return FreewayState(
             chicken=self._fill(START_ROW),
-            cars=tf.where(_has_car(), tf.ones_like(speed), 0),
+            car=tf.zeros_like(speed),
             speed=speed,
             car_timer=tf.abs(speed),
             move_timer=self._fill(COOLDOWN),
@@ -63,12 +64,13 @@ class Freeway(MinAtarGame[FreewayState]):
         timer = tf.where(crossed[:, tf.newaxis], tf.abs(speed), game.car_timer)
 
         moves = timer == 0
-        cars = tf.where(moves, _rotate(game.cars, speed > 0), game.cars)
+        car = tf.where(moves, _beside(game.car, speed > 0), game.car)
         # once hit the chicken is in the lowest row, which has no car: there is no second hit
-        hit = meet(game.cars | cars, _in_column(row))
+        near = _has_car() & ((game.car == COLUMN) | (car == COLUMN))
+        hit = tf.reduce_any(near & is_row(row), axis=1)
         after = FreewayState(
             chicken=tf.where(crossed | hit, START_ROW, row),
-            cars=cars,
+            car=car,
             speed=speed,
             car_timer=tf.where(moves, tf.abs(speed), timer - 1),
             move_timer=tf.maximum(move_timer - 1, 0),
@@ -77,9 +79,11 @@ class Freeway(MinAtarGame[FreewayState]):
         return after, tf.cast(crossed, tf.float32), after.time_left < 0
 
     def observe(self, game: FreewayState) -> tf.Tensor:
-        behind, slowness = _rotate(game.cars, game.speed < 0), tf.abs(game.speed)
-        trails = [tf.where(slowness == k, behind, 0) for k in range(1, SLOWEST + 1)]
-        return to_planes([_in_column(game.chicken), game.cars, *trails])
+        behind, slowness = _beside(game.car, game.speed < 0), tf.abs(game.speed)
+        chicken = tf.where(is_row(game.chicken), mark(COLUMN, 0, self.channels), NO_MARK)
+        car, trail = mark(game.car, 1, self.channels), mark(behind, 1 + slowness, self.channels)
+        cars = [tf.where(_has_car(), marks, NO_MARK) for marks in (car, trail)]
+        return marks_to_planes([chicken, *cars], self.channels)
 
     def _move_chicken(self, game: FreewayState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         able = game.move_timer == 0
@@ -90,22 +94,16 @@ class Freeway(MinAtarGame[FreewayState]):
         return tf.clip_by_value(row, 0, SIZE - 1), timer
 
 
-def _in_column(row: tf.Tensor) -> tf.Tensor:
-    """The board `[B, 10]` with the chicken's cell."""
-    return tf.where(is_row(row), 1 << COLUMN, 0)
-
-
 def _has_car() -> tf.Tensor:
     rows = tf.range(SIZE)
     return (rows >= FIRST_ROW) & (rows <= LAST_ROW)
 
 
-def _rotate(rows: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
-    """The rows one column on, across the edge of the board too."""
-    left_shift, right_shift = tf.bitwise.left_shift, tf.bitwise.right_shift
-    right = left_shift(rows, 1) | right_shift(rows, SIZE - 1)
-    left = right_shift(rows, 1) | left_shift(rows, SIZE - 1)
-    return tf.where(rightward, right, left) & FULL_ROW
+def _beside(column: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
+    """The next column, across the edge of the board too."""
+    right = tf.where(column == SIZE - 1, 0, column + 1)
+    left = tf.where(column == 0, SIZE - 1, column - 1)
+    return tf.where(rightward, right, left)
 
 
 def _random_speed(noise: tf.Tensor) -> tf.Tensor:

@@ -52,7 +52,7 @@ def encode(game: oracle.Env) -> FreewayState:
     column, _, timer, speed = np.array(game.cars, np.int32).T
     return FreewayState(
         chicken=np.int32(game.pos),
-        cars=np.pad(1 << column, 1),
+        car=np.pad(column, 1),
         speed=np.pad(speed, 1),
         car_timer=np.pad(timer, 1),
         move_timer=np.int32(game.move_timer),
@@ -61,10 +61,10 @@ def encode(game: oracle.Env) -> FreewayState:
 
 
 def canonical(game: FreewayState) -> FreewayState:
-    """Speed and timer of a row without a car say nothing."""
-    has_car = game.cars != 0
-    speed, timer = (tf.where(has_car, leaf, 0) for leaf in (game.speed, game.car_timer))
-    return game._replace(speed=speed, car_timer=timer)
+    """The first and the last row have no car, of which numbers there say nothing."""
+    has_car = (np.arange(10) >= 1) & (np.arange(10) <= 8)
+    car, speed, timer = (tf.where(has_car, x, 0) for x in (game.car, game.speed, game.car_timer))
+    return game._replace(car=car, speed=speed, car_timer=timer)
 
 
 def speeds(_: Any, noise: np.ndarray) -> list[np.ndarray]:
@@ -138,7 +138,7 @@ def test_a_crossing_keeps_the_cars_where_they_are_and_draws_speeds_anew() -> Non
     assert after.chicken.numpy().tolist() == [9]
     assert np.all(before.speed == -1) and np.all(after.speed == 5)
     assert np.all(after.car_timer == 4)
-    np.testing.assert_array_equal(after.cars, before.cars)
+    np.testing.assert_array_equal(after.car, before.car)
 
 
 def test_every_speed_is_drawn_alike_and_for_each_row_alone() -> None:
