@@ -18,6 +18,7 @@ from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
 from a2c_tf.normalization import RewardScale
 from a2c_tf.schedules import make_schedule
+from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from a2c_tf.unroll import make_advance
 
@@ -79,10 +80,7 @@ def _make_learner(spec: EnvSpec, agent: Agent, config: Config, mode: train_step.
 
 
 def choose_threads(config: Config) -> None:
-    """Readies TensorFlow, which has computed nothing yet, for a network in shards, where it pays.
-
-    One XLA program needs no readying: its threads are its own affair.
-    """
+    """Readies TensorFlow, which has computed nothing yet, for as many cores as pay."""
     env, convolutional = config.env, config.network.torso != "mlp" and not config.network.builder
     in_graph = env.backend == "graph" or (
         env.backend == "auto" and registry.fastest(env.id) == "graph"
@@ -90,6 +88,15 @@ def choose_threads(config: Config) -> None:
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:
         shards.give_each_a_core(env.num_envs)
+    elif in_graph and _is_narrow(config.network) and shards.count(env.num_envs, True) == 1:
+        shards.keep_to_one_core()
+
+
+def _is_narrow(network: NetworkConfig) -> bool:
+    """Whether it has dense layers alone, none of which is worth a second core."""
+    widths = [*network.hidden, network.core_size if network.core != "none" else 0]
+    dense = network.torso == "mlp" and not network.builder
+    return dense and max(widths) <= shards.NARROW
 
 
 def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:

@@ -21,6 +21,8 @@ SMALLEST = 16
 """environments that are worth a core."""
 SMALLEST_UNDER_XLA = 128
 """the same within one XLA program, whose cores wait for each other more often."""
+NARROW = 128
+"""units of a layer up to which one core computes a small XLA program sooner than several."""
 
 Act = Callable[[Any, Any], Any]
 
@@ -37,13 +39,23 @@ def give_each_a_core(num_envs: int) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(cores)
 
 
+def keep_to_one_core() -> None:
+    """Gives operations one thread: XLA would hand parts of the smallest to others and wait.
+
+    Process-wide. Where TensorFlow has computed already, its threads stay.
+    """
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
 def count(num_envs: int, whole_xla: bool = False) -> int:
     """How many shards the network is to run in; 1: the whole batch at once."""
     if whole_xla:
         cores, smallest = _cores(), SMALLEST_UNDER_XLA
     else:
         single = tf.config.threading.get_intra_op_parallelism_threads() == 1
-        cores = tf.config.threading.get_inter_op_parallelism_threads() if single else 1
+        side_by_side = tf.config.threading.get_inter_op_parallelism_threads()  # 0: not chosen
+        cores = max(1, side_by_side) if single else 1
         smallest = SMALLEST
     return max(n for n in range(1, cores + 1) if n == 1 or is_worthwhile(num_envs, n, smallest))
 

@@ -234,6 +234,7 @@ print(json.dumps([
 ]))
 """
 GAME = {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 32}}
+CARTPOLE, MLP = {"id": "CartPole-v1"}, {"torso": "mlp"}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,16 @@ GAME = {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 32}}
         ({"env": {**GAME["env"], "num_envs": 16}}, False, [0, 0, 1, 2]),
         ({**GAME, "run": {"compile": "xla"}}, False, [0, 0, 1, 2]),
         ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, False, [0, 0, 1, 2]),
-        ({"env": {"id": "CartPole-v1"}, "network": {"torso": "mlp"}}, False, [0, 0, 1, 2]),
+        ({"env": CARTPOLE, "network": MLP}, False, [1, 0, 1, 2]),
+        ({"env": CARTPOLE, "network": MLP}, True, [0, 0, 1, 2]),
+        ({"env": {**CARTPOLE, "num_envs": 256}, "network": MLP}, False, [0, 0, 1, 2]),
+        ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, False, [0, 0, 1, 2]),
+        ({"env": CARTPOLE, "network": {**MLP, "hidden": [256]}}, False, [0, 0, 1, 2]),
+        (
+            {"env": CARTPOLE, "network": {**MLP, "core": "gru", "core_size": 256}},
+            False,
+            [0, 0, 1, 2],
+        ),
     ],
 )
 def test_threads_are_chosen_before_tensorflow_computes(tree, computed, expected):
