@@ -18,7 +18,6 @@ from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
 from a2c_tf.normalization import RewardScale
 from a2c_tf.schedules import make_schedule
-from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from a2c_tf.unroll import make_advance
 
@@ -88,15 +87,16 @@ def choose_threads(config: Config) -> None:
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:
         shards.give_each_a_core(env.num_envs)
-    elif in_graph and _is_narrow(config.network) and shards.count(env.num_envs, True) == 1:
-        shards.keep_to_one_core()
+    elif in_graph and _is_small(config):
+        shards.use_one_thread()
 
 
-def _is_narrow(network: NetworkConfig) -> bool:
-    """Whether it has dense layers alone, none of which is worth a second core."""
-    widths = [*network.hidden, network.core_size if network.core != "none" else 0]
-    dense = network.torso == "mlp" and not network.builder
-    return dense and max(widths) <= shards.NARROW
+def _is_small(config: Config) -> bool:
+    """Whether no product of an MLP on a few numbers is worth a second thread."""
+    network, env = config.network, config.env
+    dense = network.torso == "mlp" and network.core == "none" and not network.builder
+    narrow = max(network.hidden, default=0) <= shards.NARROW and env.id not in registry.MINATAR
+    return dense and narrow and env.num_envs < shards.SMALLEST_UNDER_XLA
 
 
 def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:

@@ -46,7 +46,8 @@ class AtariConfig(Section):
     frame_skip: Positive = 4
     """frames that an action lasts."""
     max_pool: bool = True
-    """its last two are seen as one, by their maximum; false: the last (backends ale, gymnasium)."""
+    """an action's last two frames are seen as one, by their maximum; false: its last one (backends
+    ale and gymnasium)."""
     screen_size: Positive = 84
     """height and width in pixels."""
     grayscale: bool = True

@@ -22,7 +22,7 @@ SMALLEST = 16
 SMALLEST_UNDER_XLA = 128
 """the same within one XLA program, whose cores wait for each other more often."""
 NARROW = 128
-"""units of a layer up to which one core computes a small XLA program sooner than several."""
+"""units of a layer up to which one thread computes a small batch sooner than several."""
 
 Act = Callable[[Any, Any], Any]
 
@@ -39,7 +39,7 @@ def give_each_a_core(num_envs: int) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(cores)
 
 
-def keep_to_one_core() -> None:
+def use_one_thread() -> None:
     """Gives operations one thread: XLA would hand parts of the smallest to others and wait.
 
     Process-wide. Where TensorFlow has computed already, its threads stay.

@@ -33,7 +33,8 @@ def test_pong_is_learnt_alike_by_every_backend(
         return state(RunDir(tmp_path / backend))
 
     ale, gymnasium, envpool = (trained(backend) for backend in ("ale", "gymnasium", "envpool"))
-    assert ale["rows"][-1]["episodes"] > 0 and ale["rows"][0] != ale["rows"][-1]
+    first, *_, last = ale["rows"]
+    assert last["episodes"] >= 2 and last["policy/entropy"] != first["policy/entropy"]
     for other in (gymnasium, envpool):
         for part in ("counters", "model", "optimizer", "rows"):
             assert other[part] == ale[part], part

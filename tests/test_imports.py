@@ -75,7 +75,17 @@ MAY_IMPORT = {
     "a2c_tf.envs.envpool": {"envs.atari", "envs.host", "settings"},
     "a2c_tf.envs.guard": {"spaces"},
     "a2c_tf.envs.vectors": {"envs.guard"},
-    "a2c_tf.envs.listing": {"config", "envs.atari", "envs.registry", "types"},
+    "a2c_tf.envs.listing_table": {"types"},
+    "a2c_tf.envs.listing": {
+        "command_line",
+        "config",
+        "envs.atari",
+        "envs.failures",
+        "envs.listing_table",
+        "envs.registry",
+        "settings",
+        "types",
+    },
     "a2c_tf.envs.acrobot": {"envs.base", "envs.drawing.classic_control", "types"},
     "a2c_tf.envs.cartpole": {"envs.base", "envs.drawing.classic_control", "types"},
     "a2c_tf.envs.catch": {
@@ -126,6 +136,7 @@ MAY_IMPORT = {
         "envs.drawing.palettes",
         "envs.minatar.bitboard",
         "envs.minatar.board",
+        "envs.minatar.planes",
     },
 }
 COMMANDS = {"train", "evaluate", "plot", "envs.__main__"}

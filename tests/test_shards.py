@@ -247,14 +247,11 @@ CARTPOLE, MLP = {"id": "CartPole-v1"}, {"torso": "mlp"}
         ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, False, [0, 0, 1, 2]),
         ({"env": CARTPOLE, "network": MLP}, False, [1, 0, 1, 2]),
         ({"env": CARTPOLE, "network": MLP}, True, [0, 0, 1, 2]),
-        ({"env": {**CARTPOLE, "num_envs": 256}, "network": MLP}, False, [0, 0, 1, 2]),
+        ({"env": {**CARTPOLE, "num_envs": 128}, "network": MLP}, False, [0, 0, 1, 2]),
+        ({**GAME, "network": MLP}, False, [0, 0, 1, 2]),
         ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, False, [0, 0, 1, 2]),
         ({"env": CARTPOLE, "network": {**MLP, "hidden": [256]}}, False, [0, 0, 1, 2]),
-        (
-            {"env": CARTPOLE, "network": {**MLP, "core": "gru", "core_size": 256}},
-            False,
-            [0, 0, 1, 2],
-        ),
+        ({"env": CARTPOLE, "network": {**MLP, "core": "gru"}}, False, [0, 0, 1, 2]),
     ],
 )
 def test_threads_are_chosen_before_tensorflow_computes(tree, computed, expected):

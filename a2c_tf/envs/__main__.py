@@ -19,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "filter",
         nargs="?",
         metavar="FILTER",
-        help="a part of an id, as pong: every environment of all installed backends that has it",
+        help="a part of an id, as pong: every environment of all installed backends that has it; "
+        "up to 20 are made, to tell their spaces",
     )
     arguments = parser.parse_args(argv)
     try:

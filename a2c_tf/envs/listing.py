@@ -8,41 +8,27 @@ import importlib.metadata
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 import gymnasium
 
 from a2c_tf.command_line import CommandError
-from a2c_tf.config import ConfigError, parse
+from a2c_tf.config import ConfigError
 from a2c_tf.envs.atari import PREFIX
+from a2c_tf.envs.failures import failures_named
+from a2c_tf.envs.listing_table import UNKNOWN, Listed, table
 from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make
+from a2c_tf.settings import EnvConfig
 from a2c_tf.types import EnvSpec
 
-HEADER = ("id", "observation", "actions", "steps", "backends")
-UNKNOWN = "-"
 MADE_AT_MOST = 20
 EXPLANATION = (
-    f"{UNKNOWN}  is not known before the environment is made: "
-    f"a filter that finds {MADE_AT_MOST} outside of the graph, or fewer, makes them"
+    f"{UNKNOWN}  is not known: outside of the graph environments are made to tell, "
+    f"where a filter finds {MADE_AT_MOST} of them or fewer"
 )
 SUGGESTIONS, LIKENESS = 3, 0.7
 
 Ids = Mapping[str, set[str]]
 """what each backend has, in the order in which `env.backend=auto` asks them."""
-
-
-class Listed(NamedTuple):
-    """An environment that a config can name."""
-
-    id: str
-    backends: tuple[str, ...]
-    """that have it, and make it where that was tried; `env.backend=auto` takes the first."""
-    spec: EnvSpec | None
-    """None where it was not made, or cannot be."""
-    max_episode_steps: int | None
-    """None: there is no limit, or outside of the graph none that is known."""
-    error: str = ""
-    """why no backend makes it."""
 
 
 def overview() -> str:
@@ -76,7 +62,8 @@ def matching(part: str) -> str:
     if len(on_host) > MADE_AT_MOST:
         return f"{table(_listed(env_id, ids) for env_id in found)}\n\n{EXPLANATION}"
     rows = [_made(env_id, ids) if env_id in on_host else _listed(env_id, ids) for env_id in found]
-    return "\n\n".join([table(rows), *(f"{row.id}: {row.error}" for row in rows if row.error)])
+    failures = [failure for row in rows for failure in row.failures]
+    return "\n".join([table(rows), *([""] if failures else []), *failures])
 
 
 def available() -> Ids:
@@ -99,17 +86,6 @@ def nearest(part: str, ids: Iterable[str]) -> list[str]:
     return [env_id for name in names for env_id in by_name[name]][:SUGGESTIONS]
 
 
-def table(rows: Iterable[Listed]) -> str:
-    """A line for each environment, in columns as wide as they need."""
-    lines = [HEADER, *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-    return "\n".join(line.rstrip() for line in padded)
-
-
 def _listed(env_id: str, ids: Ids) -> Listed:
     backends = tuple(backend for backend in ids if env_id in ids[backend])
     if env_id in GRAPH_NATIVE:
@@ -121,42 +97,25 @@ def _listed(env_id: str, ids: Ids) -> Listed:
 
 def _made(env_id: str, ids: Ids) -> Listed:
     """An environment outside of the graph, by each backend that has it and can make it."""
-    listed, specs, error = _listed(env_id, ids), {}, ""
-    settings = {"id": env_id, "num_envs": 1}
+    listed = _listed(env_id, ids)
+    specs, failures = {}, []
     for backend in listed.backends:
         try:
-            with warnings.catch_warnings():  # of old versions, which are asked for by name
-                warnings.simplefilter("ignore")
-                specs[backend] = make(parse({"env": settings | {"backend": backend}}).env).spec
-        except CommandError as failure:
-            error = str(failure).removeprefix(f"env.id={env_id}: ")
+            specs[backend] = _spec(env_id, backend)
+        except CommandError as error:
+            reason = str(error).removeprefix(f"env.id={env_id}: ")
+            failures.append(f"{env_id} by {backend}: {reason}")
     if not specs:
-        return listed._replace(backends=(), error=error)
+        return listed._replace(backends=(), failures=tuple(failures))
     spec = next(iter(specs.values()))
-    return Listed(env_id, tuple(specs), spec, spec.max_episode_steps)
+    return Listed(env_id, tuple(specs), spec, spec.max_episode_steps, tuple(failures))
 
 
-def _cells(row: Listed) -> tuple[str, ...]:
-    limit, backends = row.max_episode_steps, ", ".join(row.backends) or UNKNOWN
-    if row.spec is None:
-        return row.id, UNKNOWN, UNKNOWN, str(limit or UNKNOWN), backends
-    observation, actions = row.spec.observation_space, _actions(row.spec.action_space)
-    unlimited = "no limit" if row.id in GRAPH_NATIVE else UNKNOWN
-    return row.id, _observation(observation), actions, str(limit or unlimited), backends
-
-
-def _observation(space: gymnasium.Space) -> str:
-    """`float32 (4,)` of a box, with the key before it where there are several."""
-    if isinstance(space, gymnasium.spaces.Dict):
-        return ", ".join(f"{key}: {_observation(space[key])}" for key in sorted(space))
-    return f"{space.dtype} {space.shape}" if isinstance(space, gymnasium.spaces.Box) else str(space)
-
-
-def _actions(space: gymnasium.Space) -> str:
-    """`3` of that many actions, of a box its shape."""
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return str(space.n)
-    return f"box {space.shape}" if isinstance(space, gymnasium.spaces.Box) else str(space)
+def _spec(env_id: str, backend: str) -> EnvSpec:
+    config = EnvConfig.model_validate({"id": env_id, "backend": backend, "num_envs": 1})
+    with warnings.catch_warnings(), failures_named(env_id):
+        warnings.simplefilter("ignore")  # of old versions, which are asked for by name
+        return make(config).spec
 
 
 def _host_backends(ids: Ids) -> list[str]:

@@ -167,7 +167,8 @@ def _threads() -> str:
         threading.get_intra_op_parallelism_threads(),
         threading.get_inter_op_parallelism_threads(),
     )
-    return f"{intra} intra-op, {inter} inter-op" if intra else f"{os.cpu_count()} intra-op"
+    side_by_side = f", {inter} inter-op" if inter else ""
+    return f"{intra or os.cpu_count()} intra-op{side_by_side}"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class FreewayState(NamedTuple):
     """The whole game; each field leads with `[B]`."""
 
     chicken: tf.Tensor  # int32, its row
-    car: tf.Tensor  # [B, 10] int32, column of each row's; in the first and the last it is none
+    car: tf.Tensor  # [B, 10] int32, column of each row's; of rows without one it says nothing
     speed: tf.Tensor  # [B, 10] int32 in ±1..5: rightward above 0, steps between moves
     car_timer: tf.Tensor  # [B, 10] int32
     move_timer: tf.Tensor  # int32, until the chicken can move
@@ -66,8 +66,8 @@ class Freeway(MinAtarGame[FreewayState]):
         moves = timer == 0
         car = tf.where(moves, _beside(game.car, speed > 0), game.car)
         # once hit the chicken is in the lowest row, which has no car: there is no second hit
-        near = _has_car() & ((game.car == COLUMN) | (car == COLUMN))
-        hit = tf.reduce_any(near & is_row(row), axis=1)
+        in_column = _has_car() & ((game.car == COLUMN) | (car == COLUMN))
+        hit = tf.reduce_any(in_column & is_row(row), axis=1)
         after = FreewayState(
             chicken=tf.where(crossed | hit, START_ROW, row),
             car=car,
