@@ -238,20 +238,35 @@ CARTPOLE, MLP = {"id": "CartPole-v1"}, {"torso": "mlp"}
 
 
 @pytest.mark.parametrize(
+    ("tree", "chosen"),
+    [
+        (GAME, "shards"),
+        ({**GAME, "run": {"compile": "xla"}}, None),
+        ({**GAME, "network": MLP}, None),
+        ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, None),
+        ({"env": CARTPOLE, "network": MLP}, "one thread"),
+        ({"env": {**CARTPOLE, "num_envs": 128}, "network": MLP}, None),
+        ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, None),
+        ({"env": CARTPOLE, "network": {**MLP, "hidden": [64, 256]}}, None),
+        ({"env": CARTPOLE, "network": {**MLP, "core": "gru"}}, None),
+    ],
+)
+def test_threads_go_by_what_is_computed(tree, chosen, monkeypatch):
+    calls = []
+    monkeypatch.setattr(shards, "give_each_a_core", lambda _: calls.append("shards"))
+    monkeypatch.setattr(shards, "use_one_thread", lambda: calls.append("one thread"))
+    builders.choose_threads(Config.model_validate(tree))
+    assert calls == ([chosen] if chosen else [])
+
+
+@pytest.mark.parametrize(
     ("tree", "computed", "expected"),
     [
         (GAME, False, [1, 2, 2, 2]),
         (GAME, True, [0, 0, 1, 2]),
         ({"env": {**GAME["env"], "num_envs": 16}}, False, [0, 0, 1, 2]),
-        ({**GAME, "run": {"compile": "xla"}}, False, [0, 0, 1, 2]),
-        ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, False, [0, 0, 1, 2]),
         ({"env": CARTPOLE, "network": MLP}, False, [1, 0, 1, 2]),
         ({"env": CARTPOLE, "network": MLP}, True, [0, 0, 1, 2]),
-        ({"env": {**CARTPOLE, "num_envs": 128}, "network": MLP}, False, [0, 0, 1, 2]),
-        ({**GAME, "network": MLP}, False, [0, 0, 1, 2]),
-        ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, False, [0, 0, 1, 2]),
-        ({"env": CARTPOLE, "network": {**MLP, "hidden": [256]}}, False, [0, 0, 1, 2]),
-        ({"env": CARTPOLE, "network": {**MLP, "core": "gru"}}, False, [0, 0, 1, 2]),
     ],
 )
 def test_threads_are_chosen_before_tensorflow_computes(tree, computed, expected):
