@@ -88,11 +88,8 @@ def test_a_filter_searches_the_ids_of_all_backends(listing: Callable[..., str]) 
         ("pong", "ALE/Pong-v5", ["uint8 (4, 84, 84)", "6", "27000", "ale, envpool, gymnasium"]),
         ("Lake-", "FrozenLake-v1", ["Discrete(16)", "4", "100", "envpool, gymnasium"]),
         ("Taxi", "Taxi-v4", ["Discrete(500)", "6", "200", "gymnasium"]),
-        (
-            "Blackjack-v1",
-            "Blackjack-v1",
-            ["int32 (3,)", "2", "no limit", "envpool"],
-        ),  # Tuple elsewhere
+        # a Tuple elsewhere
+        ("Blackjack-v1", "Blackjack-v1", ["int32 (3,)", "2", "no limit", "envpool"]),
         ("CartPole-v0", "CartPole-v0", ["float32 (4,)", "2", "200", "envpool, gymnasium"]),
         (
             "CartpoleBalance-v1",
