@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import math
+import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +21,9 @@ from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
 from a2c_tf.metrics_window import Window
 from a2c_tf.run_dir import RunDir
+from a2c_tf.types import UnrollState
+
+log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -43,12 +48,10 @@ class Trainer:
         self._saved_at: int | None = None
         self.compiled: Counters | None = None  # after the first call, which compiles
         self.counters = Counters()
-        # a statistical resume starts new episodes, which must not repeat those of the first start
         started = checkpoint.counters.env_steps if checkpoint and not checkpoint.unroll else 0
-        seeds = agents.make_seeds(config.run.seed, 0, started)
-        self._state = self.agent.start(env, seeds)
+        self._state = self._start(env, started)
         if checkpoint:
-            self._restore(checkpoint)
+            self._restore(env, checkpoint)
         self._window = Window(self.counters)
 
     def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
@@ -146,7 +149,11 @@ class Trainer:
             best_return=self._best_return,
         )
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
+    def _start(self, env: Environment, env_steps: int) -> UnrollState:
+        """New episodes after so many steps, which do not repeat those of the first start."""
+        return self.agent.start(env, agents.make_seeds(self._config.run.seed, 0, env_steps))
+
+    def _restore(self, env: Environment, checkpoint: Checkpoint) -> None:
         checkpointing.restore(self.agent.model.weights, checkpoint.model)
         checkpointing.restore(self._learner.variables, checkpoint.optimizer)
         self._learner.env_steps.assign(checkpoint.counters.env_steps)
@@ -154,8 +161,25 @@ class Trainer:
         self.counters = checkpoint.counters
         self._best_return = _best_return(self._run_dir)
         if checkpoint.unroll:
-            leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
+            self._restore_unroll(env, checkpoint)
+
+    def _restore_unroll(self, env: Environment, checkpoint: Checkpoint) -> None:
+        leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
+        if _alike(leaves, tf.nest.flatten(self._state)):
             self._state = tf.nest.pack_sequence_as(self._state, leaves)
+            return
+        log.warning(
+            "the games in the checkpoint are not those of this version's %s with env.num_envs=%d; "
+            "new episodes start",
+            env.spec.id,
+            env.spec.num_envs,
+        )
+        self._state = self._start(env, checkpoint.counters.env_steps)
+
+
+def _alike(leaves: Sequence[tf.Tensor], others: Sequence[tf.Tensor]) -> bool:
+    kinds = ([(leaf.dtype, leaf.shape) for leaf in some] for some in (leaves, others))
+    return operator.eq(*kinds)
 
 
 def _best_return(run_dir: RunDir) -> float | None:

@@ -163,3 +163,25 @@ def test_a_statistical_resume_repeats_no_episode_of_the_first_start(
         Trainer(registry.make(settings.env), settings, RunDir(tmp_path), checkpoint)
     first, resumed, resumed_again = seeds
     assert first != resumed == resumed_again
+
+
+def test_games_of_another_shape_start_anew_with_a_warning(
+    straight: Callable[[str], Straight], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As those of a checkpoint that an earlier version of a game wrote."""
+    run, folder = straight("minatar_breakout"), RunDir(tmp_path / "run")
+    at = cut(run, folder.path, 1)
+
+    def resumed(checkpoint: Checkpoint) -> Checkpoint:
+        Trainer(registry.make(run.config.env), run.config, folder, checkpoint).save()
+        return checkpointing.load_newest(folder.checkpoints)
+
+    assert np.array_equal(resumed(at).unroll["000"], at.unroll["000"])
+    assert not caplog.records
+    turned = {name: leaf.T for name, leaf in at.unroll.items()}
+    anew = resumed(at._replace(unroll=turned))
+    assert "env.num_envs=8; new episodes start" in caplog.text
+    assert anew.counters == at.counters
+    np.testing.assert_equal(anew.model, at.model)
+    shapes = [{name: leaf.shape for name, leaf in a.unroll.items()} for a in (anew, at)]
+    assert shapes[0] == shapes[1]
