@@ -34,10 +34,10 @@ class Environment(Protocol):
 
 
 class GraphState(NamedTuple):
-    """All that a graph-native environment is; every leaf but the seed leads with `[B]`."""
+    """All that a graph-native environment is."""
 
     game: Any
-    """the game's own NamedTuple."""
+    """the game's own NamedTuple of `[..., B]`: with B last, a processor's vectors are full."""
     seed: tf.Tensor
     """`[2]` int32, key and counter of the random numbers to come."""
     elapsed: tf.Tensor
@@ -51,7 +51,7 @@ class GraphState(NamedTuple):
 class GraphEnvironment(abc.ABC, Generic[Game]):
     """Autoreset, truncation, sticky actions and randomness around a game's pure rules.
 
-    A game gives its rules as three pure functions over `[B]`; all its randomness is the uniform
+    A game gives its rules as three pure functions over B games; all its randomness is the uniform
     numbers in (0, 1) that it is handed, so that a test can choose them.
     """
 
@@ -102,15 +102,18 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
     def step(self, state: GraphState, action: tf.Tensor) -> tuple[GraphState, TimeStep]:
         """Steps every environment, or starts its next episode where the last one has ended."""
         noise, seed = self._draw(state.seed)
-        reset_noise, step_noise, sticky_noise = tf.split(noise, self._noise_sizes)
+        game_noise, sticky_noise = tf.split(noise, self._noise_sizes)
         executed = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
+        # an environment starts or goes on: the same numbers serve for either
+        step_noise = game_noise[: self.step_noise_size]
         game, reward, terminated = self.transition(state.game, executed, step_noise)
 
         fresh = state.last
         terminated &= ~fresh
         elapsed = tf.where(fresh, 0, state.elapsed + 1)
         last = terminated | self._out_of_time(elapsed)
-        game = select(fresh, self.initial(reset_noise), game)
+        new_game = self.initial(game_noise[: self.reset_noise_size])
+        game = tf.nest.map_structure(lambda new, old: tf.where(fresh, new, old), new_game, game)
         time_step = TimeStep(
             observation=self.observe(game),
             reward=tf.where(fresh, 0.0, reward),
@@ -126,7 +129,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
     @property
     def _noise_sizes(self) -> list[int]:
-        return [self.reset_noise_size, self.step_noise_size, int(self._is_sticky)]
+        return [max(self.reset_noise_size, self.step_noise_size), int(self._is_sticky)]
 
     @property
     def _is_sticky(self) -> bool:
@@ -138,10 +141,11 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         return noise, threefry.next_seed(seed)
 
     def _stick(self, state: GraphState, action: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        if not self._is_sticky:
-            return select(state.last, state.executed, action)
-        repeat = noise[0] < self.sticky_action_probability
-        return select(repeat | state.last, state.executed, action)
+        repeats = state.last
+        if self._is_sticky:
+            repeats |= noise[0] < self.sticky_action_probability
+        repeats = tf.reshape(repeats, [-1] + [1] * len(self.spec.action_shape))
+        return tf.where(repeats, state.executed, action)
 
     def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
         if self.spec.max_episode_steps is None:
@@ -150,15 +154,5 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
 
 def first(game: Game) -> Game:
-    """The first environment's part of `[B, ...]` leaves, as numpy's."""
+    """The first environment's part of leaves `[B]`, as numpy's."""
     return tf.nest.map_structure(lambda leaf: leaf[0].numpy(), game)
-
-
-def select(condition: tf.Tensor, if_true: Game, if_false: Game) -> Game:
-    """`if_true` where `condition` `[B]` holds, else `if_false`, leaf by leaf over `[B, ...]`."""
-
-    def choose(yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
-        shape = [-1] + [1] * (yes.shape.rank - 1)
-        return tf.where(tf.reshape(condition, shape), yes, no)
-
-    return tf.nest.map_structure(choose, if_true, if_false)

@@ -75,7 +75,7 @@ class ChosenMinAtar:
 class Steps(NamedTuple):
     """What the oracle does from N states, as numpy."""
 
-    before: Any  # a game's state, each leaf [N, ...]
+    before: Any  # a game's state, each leaf [..., N]
     action: np.ndarray  # [N], of MinAtar's six
     noise: np.ndarray  # [K, N] float32
     after: Any
@@ -130,12 +130,12 @@ def assert_same_steps(
     names = [ACTIONS[a] for a in steps.action]
     taken = np.array([name in env.spec.action_meanings for name in names])
     indices = [env.spec.action_meanings.index(n) for n, t in zip(names, taken, strict=True) if t]
-    before = tf.nest.map_structure(lambda leaf: tf.constant(leaf[taken]), steps.before)
+    before = tf.nest.map_structure(lambda leaf: tf.constant(leaf[..., taken]), steps.before)
     noise = tf.constant(steps.noise[:, taken])
     outcome = variant(step)(before, tf.constant(indices), noise)
     after, reward, terminated, observation = tf.nest.map_structure(lambda t: t.numpy(), outcome)
     for (name, actual), (_, expected) in zip(_leaves(after), _leaves(steps.after), strict=True):
-        np.testing.assert_array_equal(actual, expected[taken], err_msg=name)
+        np.testing.assert_array_equal(actual, expected[..., taken], err_msg=name)
         assert actual.dtype == expected.dtype, name
     np.testing.assert_array_equal(reward, steps.reward[taken])
     np.testing.assert_array_equal(terminated, steps.terminated[taken])
@@ -155,8 +155,8 @@ def play_along(
     """Plays `env` and the oracle with the same actions and numbers, asserts that they agree in
     every step, sticky actions and autoresets included, and returns the episodes that ended."""
     rng = np.random.default_rng(seed)
-    sizes = (env.reset_noise_size, env.step_noise_size, 1)
-    noise = rng.uniform(size=(steps + 1, sum(sizes), env.spec.num_envs)).astype(np.float32)
+    size = max(env.reset_noise_size, env.step_noise_size)
+    noise = rng.uniform(size=(steps + 1, size + 1, env.spec.num_envs)).astype(np.float32)
     # the seed counts the draws, so that it tells which numbers belong to a step
     numbers = tf.constant(noise)
     monkeypatch.setattr(
@@ -173,8 +173,10 @@ def play_along(
             state, time_step = step(state, tf.constant(action))
         rows = []
         for i, game in enumerate(games):
-            first, own, (sticky,) = np.split(noise[t, :, i], np.cumsum(sizes)[:-1])
-            numbers_of = lambda oracle, own=own: chance(oracle, own)  # noqa: E731
+            *own, sticky = noise[t, :, i]
+            first = np.array(own[: env.reset_noise_size])
+            later = np.array(own[: env.step_noise_size])
+            numbers_of = lambda oracle, later=later: chance(oracle, later)  # noqa: E731
             full = ACTIONS.index(meanings[action[i]])
             rows.append(game.step(full, start(None, first), sticky, numbers_of))
         observation, reward, terminated = (np.array(leaf) for leaf in zip(*rows, strict=True))
@@ -194,9 +196,9 @@ def at_random(game: Any, rng: np.random.Generator, meanings: tuple[str, ...]) ->
 
 
 def _stack(states: Sequence[Any]) -> Any:
-    """States of single games as one, every leaf `[N, ...]`."""
+    """States of single games as one, every leaf `[..., N]`."""
     columns = zip(*map(tf.nest.flatten, states), strict=True)
-    return tf.nest.pack_sequence_as(states[0], [np.stack(column) for column in columns])
+    return tf.nest.pack_sequence_as(states[0], [np.stack(column, axis=-1) for column in columns])
 
 
 def _leaves(state: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:

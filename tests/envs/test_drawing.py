@@ -67,8 +67,8 @@ def rims(frame: np.ndarray, size: int = CELL) -> np.ndarray:
 
 
 def test_breakout_shows_each_thing_in_its_cell() -> None:
-    bricks = np.ones([1, 3, 10], bool)
-    bricks[0, 2, 6] = False
+    full = 2**10 - 1
+    bricks = [[0], [full], [full], [full ^ 1 << 6], *[[0]] * 6]
     at = {"ball_y": [6], "ball_x": [3], "trail_y": [5], "trail_x": [2], "paddle": [7]}
     env = Breakout(1)
     picture = colors(env.draw(game_of(env, bricks=bricks, **at)))

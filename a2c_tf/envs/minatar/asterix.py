@@ -11,8 +11,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import at, bit, meet, shift, to_planes
+from a2c_tf.envs.minatar.bitboard import at, bit, computed, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
+from a2c_tf.envs.minatar.planes import rows_to_planes
 
 FIRST_ROW, LAST_ROW = 1, 8
 START_ROW = START_COLUMN = 5
@@ -22,13 +23,13 @@ RAMP_PERIOD = 100
 
 
 class AsterixState(NamedTuple):
-    """The whole game; each field leads with `[B]`, boards are bits."""
+    """The whole game; a field is `[B]` unless it says otherwise, boards are bits."""
 
     player_y: tf.Tensor  # int32
     player_x: tf.Tensor  # int32
-    enemies: tf.Tensor  # [B, 10] int32
-    gold: tf.Tensor  # [B, 10] int32
-    rightward: tf.Tensor  # [B, 10] bool, which way each row's entity goes
+    enemies: tf.Tensor  # [10, B] int32
+    gold: tf.Tensor  # [10, B] int32
+    rightward: tf.Tensor  # [10, B] bool, which way each row's entity goes
     spawn_timer: tf.Tensor  # int32, as all below
     move_timer: tf.Tensor
     spawn_period: tf.Tensor
@@ -46,7 +47,7 @@ class Asterix(RampingGame[AsterixState]):
     step_noise_size = 3
 
     def initial(self, noise: tf.Tensor) -> AsterixState:
-        empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
+        empty = tf.zeros([SIZE, self.spec.num_envs], tf.int32)
         return AsterixState(
             player_y=self._fill(START_ROW),
             player_x=self._fill(START_COLUMN),
@@ -72,8 +73,9 @@ class Asterix(RampingGame[AsterixState]):
         return after, tf.cast(found | found_later, tf.float32), caught | caught_later
 
     def observe(self, game: AsterixState) -> tf.Tensor:
+        game = computed(game)
         trails = shift(game.enemies | game.gold, ~game.rightward)
-        return to_planes([at(game.player_y, game.player_x), game.enemies, trails, game.gold])
+        return rows_to_planes([at(game.player_y, game.player_x), game.enemies, trails, game.gold])
 
     def _move_player(self, game: AsterixState, action: tf.Tensor) -> AsterixState:
         left, up, right, down = (
@@ -89,30 +91,29 @@ def _spawn(game: AsterixState, noise: tf.Tensor) -> AsterixState:
     """One more entity in a free row where it is time; `noise` is `[3, B]`."""
     from_left, is_gold = noise[0] < 1 / 2, noise[1] < 1 / 3
     row = _random_free_row((game.enemies | game.gold) == 0, noise[2])
-    row &= (game.spawn_timer == 0)[:, tf.newaxis]
+    row &= game.spawn_timer == 0
     edge = bit(tf.where(from_left, 0, SIZE - 1))
-    entity = tf.where(row, edge[:, tf.newaxis], 0)  # [B, 10]
-    is_gold = is_gold[:, tf.newaxis]
+    entity = tf.where(row, edge, 0)  # [10, B]
     return game._replace(
         enemies=game.enemies | tf.where(is_gold, 0, entity),
         gold=game.gold | tf.where(is_gold, entity, 0),
-        rightward=tf.where(row, from_left[:, tf.newaxis], game.rightward),
+        rightward=tf.where(row, from_left, game.rightward),
         spawn_timer=_tick(game.spawn_timer, game.spawn_period),
     )
 
 
 def _random_free_row(free: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """One of the rows `free` `[B, 10]`, of those that entities cross, or none; `[B, 10]` bool."""
-    rows = tf.range(SIZE)
+    """One of the rows `free` `[10, B]`, of those that entities cross, or none; `[10, B]` bool."""
+    rows = tf.range(SIZE)[:, tf.newaxis]
     free &= (rows >= FIRST_ROW) & (rows <= LAST_ROW)
-    rank = tf.cumsum(tf.cast(free, tf.int32), axis=1, exclusive=True)
-    number = tf.reduce_sum(tf.cast(free, tf.float32), axis=1)
-    return free & (rank == tf.cast(noise * number, tf.int32)[:, tf.newaxis])
+    rank = tf.cumsum(tf.cast(free, tf.int32), axis=0, exclusive=True)
+    number = tf.reduce_sum(tf.cast(free, tf.float32), axis=0)
+    return free & (rank == tf.cast(noise * number, tf.int32))
 
 
 def _move_entities(game: AsterixState) -> AsterixState:
     """Enemies and gold a column on where it is time."""
-    moves = (game.move_timer == 0)[:, tf.newaxis]
+    moves = game.move_timer == 0
     return game._replace(
         enemies=tf.where(moves, shift(game.enemies, game.rightward), game.enemies),
         gold=tf.where(moves, shift(game.gold, game.rightward), game.gold),

@@ -1,4 +1,4 @@
-"""Boards as ten integers `[B, 10]`: bit x of number y is the cell in row y and column x.
+"""Boards as ten integers `[10, B]`: bit x of number y is the cell in row y and column x.
 
 A whole board is shifted at once, what leaves it falls off, and two things meet where an `and` is
 not 0: an operation costs a tenth of what it does on boards of bool.
@@ -6,18 +6,20 @@ not 0: an operation costs a tenth of what it does on boards of bool.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeVar
 
 import tensorflow as tf
 
 from a2c_tf.envs.minatar.board import SIZE
 
+Tensors = TypeVar("Tensors")
+
 FULL_ROW = 2**SIZE - 1
 
 
 def is_row(y: tf.Tensor | int) -> tf.Tensor:
-    """Which row `y` `[B]` is, `[B, 10]` bool."""
-    return tf.range(SIZE)[tf.newaxis, :] == tf.reshape(y, [-1, 1])
+    """Which row `y` `[B]` is, `[10, B]` bool."""
+    return tf.range(SIZE)[:, tf.newaxis] == y
 
 
 def bit(x: tf.Tensor) -> tf.Tensor:
@@ -27,7 +29,7 @@ def bit(x: tf.Tensor) -> tf.Tensor:
 
 def at(y: tf.Tensor | int, x: tf.Tensor) -> tf.Tensor:
     """A board with the one cell (y, x), each `[B]`."""
-    return tf.where(is_row(y), bit(x)[:, tf.newaxis], 0)
+    return tf.where(is_row(y), bit(x), 0)
 
 
 def shift(rows: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
@@ -37,27 +39,27 @@ def shift(rows: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
 
 
 def meet(board: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """Whether the boards `[B, 10]` have a cell in common, `[B]` bool."""
-    return tf.reduce_any((board & other) != 0, axis=1)
+    """Whether the boards `[10, B]` have a cell in common, `[B]` bool."""
+    return tf.reduce_any((board & other) != 0, axis=0)
 
 
 def count(board: tf.Tensor) -> tf.Tensor:
     """The cells of a board, `[B]` int32."""
-    return tf.reduce_sum(tf.cast(tf.raw_ops.PopulationCount(x=board), tf.int32), axis=1)
+    return tf.reduce_sum(tf.cast(tf.raw_ops.PopulationCount(x=board), tf.int32), axis=0)
 
 
-def once(bits: tf.Tensor) -> tf.Tensor:
-    """`bits` themselves, all but the two highest, computed once.
+def computed(tensors: Tensors) -> Tensors:
+    """A tensor, or a structure of some, computed once and before all that follows from it.
 
     XLA fuses what leads to a tensor into every kernel that reads it, for each element anew where it
-    is broadcast. It does not do so with a reduction, so this is one: even bits plus odd ones.
+    is broadcast. It does not fuse across a loop whose end it can't foresee: this one has no turn.
     """
-    even = (1 << (8 * bits.dtype.size - 2)) // 3  # 0b01...01
-    halves = tf.constant([even, 2 * even], bits.dtype)
-    return tf.reduce_sum(bits & tf.reshape(halves, [2] + [1] * bits.shape.rank), axis=0)
+    flat = tf.nest.flatten(tensors)
+    start = tf.cast(tf.reshape(flat[0], [-1])[0] != 0, tf.int32)
 
+    def never(i: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return i + 1, *(~tensor for tensor in flat)  # what stays the same XLA would take out
 
-def to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Boards `[B, 10]` as the planes of an observation, `[B, 10, 10, C]` bool."""
-    rows = tf.stack([once(board) for board in boards], axis=-1)[:, :, tf.newaxis]  # [B, 10, 1, C]
-    return (rows & bit(tf.range(SIZE))[:, tf.newaxis]) != 0
+    return tf.nest.pack_sequence_as(
+        tensors, tf.while_loop(lambda i, *_: i < 0, never, (start, *flat))[1:]
+    )

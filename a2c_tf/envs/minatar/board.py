@@ -74,10 +74,3 @@ def chosen(action: tf.Tensor, meaning: str, spec: EnvSpec) -> tf.Tensor:
     if meaning not in spec.action_meanings:
         return tf.zeros_like(action, tf.bool)
     return action == spec.action_meanings.index(meaning)
-
-
-def cell(y: tf.Tensor | int, x: tf.Tensor) -> tf.Tensor:
-    """A board that is True at (y, x) alone, `[B, 10, 10]` bool; comparing avoids a scatter."""
-    row = tf.reshape(tf.range(SIZE), [1, SIZE, 1]) == tf.reshape(y, [-1, 1, 1])
-    column = tf.reshape(tf.range(SIZE), [1, 1, SIZE]) == tf.reshape(x, [-1, 1, 1])
-    return row & column

@@ -11,23 +11,25 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, cell, chosen
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, at, meet
+from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
+from a2c_tf.envs.minatar.planes import rows_to_planes
 
 UP_LEFT, UP_RIGHT, DOWN_RIGHT, DOWN_LEFT = range(4)
-BRICK_ROWS = 3  # rows 1 to 3
+BRICK_ROWS = (1, 3)
 START_ROW = 3
 START_PADDLE = 4
 PADDLE_ROW = SIZE - 1
 
 
 class BreakoutState(NamedTuple):
-    """The whole game; each field leads with `[B]`."""
+    """The whole game; a field is `[B]` unless it says otherwise."""
 
     ball_y: tf.Tensor  # int32
     ball_x: tf.Tensor  # int32
     direction: tf.Tensor  # int32, one of the four diagonals
     paddle: tf.Tensor  # int32, its column
-    bricks: tf.Tensor  # [B, 3, 10] bool
+    bricks: tf.Tensor  # [10, B] int32, a board of bits
     striking: tf.Tensor  # bool: a brick was struck and the ball has not left the bricks since
     trail_y: tf.Tensor  # int32, where the ball was
     trail_x: tf.Tensor  # int32
@@ -50,7 +52,7 @@ class Breakout(MinAtarGame[BreakoutState]):
             ball_x=column,
             direction=tf.where(from_left, DOWN_RIGHT, DOWN_LEFT),
             paddle=tf.fill(tf.shape(from_left), START_PADDLE),
-            bricks=tf.ones([from_left.shape[0], BRICK_ROWS, SIZE], tf.bool),
+            bricks=tf.zeros([SIZE, from_left.shape[0]], tf.int32) + _wall(),
             striking=tf.zeros_like(from_left),
             trail_y=row,
             trail_x=column,
@@ -65,14 +67,14 @@ class Breakout(MinAtarGame[BreakoutState]):
 
         # of ceiling, brick and floor at most one is met, and in this order
         at_ceiling = y < 0
-        struck = cell(y, x)[:, 1 : 1 + BRICK_ROWS] & game.bricks  # [B, 3, 10]
-        in_brick = tf.reduce_any(struck, axis=[1, 2])
+        ball = at(y, x)
+        in_brick = meet(game.bricks, ball)
         breaks = in_brick & ~game.striking
         at_floor = (y == PADDLE_ROW) & ~in_brick
         caught = at_floor & (game.ball_x == paddle)
         edged = at_floor & (x == paddle) & ~caught
 
-        bricks = _refill(game.bricks & ~(struck & breaks[:, None, None]), at_floor)
+        bricks = _refill(game.bricks & ~tf.where(breaks, ball, 0), at_floor)
         after = BreakoutState(
             ball_y=tf.where(breaks | caught | edged, game.ball_y, tf.maximum(y, 0)),
             ball_x=x,
@@ -86,14 +88,9 @@ class Breakout(MinAtarGame[BreakoutState]):
         return after, tf.cast(breaks, tf.float32), at_floor & ~caught & ~edged
 
     def observe(self, game: BreakoutState) -> tf.Tensor:
-        bricks = tf.pad(game.bricks, [[0, 0], [1, SIZE - 1 - BRICK_ROWS], [0, 0]])
-        planes = [
-            cell(PADDLE_ROW, game.paddle),
-            cell(game.ball_y, game.ball_x),
-            cell(game.trail_y, game.trail_x),
-            bricks,
-        ]
-        return tf.stack(planes, axis=-1)  # [B, 10, 10, 4]
+        paddle = at(PADDLE_ROW, game.paddle)
+        ball, trail = at(game.ball_y, game.ball_x), at(game.trail_y, game.trail_x)
+        return rows_to_planes([paddle, ball, trail, game.bricks])
 
     def _move_paddle(self, paddle: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
         right = tf.cast(chosen(action, "right", self.spec), tf.int32)
@@ -118,5 +115,11 @@ def _bounce(direction: tf.Tensor, flipped: tf.Tensor, reversed_: tf.Tensor) -> t
 
 def _refill(bricks: tf.Tensor, at_floor: tf.Tensor) -> tf.Tensor:
     """All bricks anew where the ball reaches the floor and none is left."""
-    cleared = ~tf.reduce_any(bricks, axis=[1, 2])
-    return bricks | (cleared & at_floor)[:, None, None]
+    cleared = tf.reduce_all(bricks == 0, axis=0)
+    return tf.where(cleared & at_floor, _wall(), bricks)
+
+
+def _wall() -> tf.Tensor:
+    """All bricks, `[10, 1]`."""
+    rows, (first, last) = tf.range(SIZE)[:, tf.newaxis], BRICK_ROWS
+    return tf.where((rows >= first) & (rows <= last), FULL_ROW, 0)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import is_row
+from a2c_tf.envs.minatar.bitboard import bit, computed, is_row
 from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
-from a2c_tf.envs.minatar.planes import NO_MARK, mark, marks_to_planes
+from a2c_tf.envs.minatar.planes import rows_to_planes
 
 FIRST_ROW, LAST_ROW = 1, 8  # of those with a car each
 SLOWEST = 5  # steps between its moves
@@ -25,12 +25,12 @@ TIME_LIMIT = 2500
 
 
 class FreewayState(NamedTuple):
-    """The whole game; each field leads with `[B]`."""
+    """The whole game; a field is `[B]` unless it says otherwise."""
 
     chicken: tf.Tensor  # int32, its row
-    car: tf.Tensor  # [B, 10] int32, column of each row's; of rows without one it says nothing
-    speed: tf.Tensor  # [B, 10] int32 in ±1..5: rightward above 0, steps between moves
-    car_timer: tf.Tensor  # [B, 10] int32
+    car: tf.Tensor  # [10, B] int32, column of each row's; of rows without one it says nothing
+    speed: tf.Tensor  # [10, B] int32 in ±1..5: rightward above 0, steps between moves
+    car_timer: tf.Tensor  # [10, B] int32
     move_timer: tf.Tensor  # int32, until the chicken can move
     time_left: tf.Tensor  # int32
 
@@ -60,14 +60,14 @@ class Freeway(MinAtarGame[FreewayState]):
     ) -> tuple[FreewayState, tf.Tensor, tf.Tensor]:
         row, move_timer = self._move_chicken(game, action)
         crossed = row == 0
-        speed = tf.where(crossed[:, tf.newaxis], _random_speed(noise), game.speed)
-        timer = tf.where(crossed[:, tf.newaxis], tf.abs(speed), game.car_timer)
+        speed = tf.where(crossed, _random_speed(noise), game.speed)
+        timer = tf.where(crossed, tf.abs(speed), game.car_timer)
 
         moves = timer == 0
         car = tf.where(moves, _beside(game.car, speed > 0), game.car)
         # once hit the chicken is in the lowest row, which has no car: there is no second hit
         in_column = _has_car() & ((game.car == COLUMN) | (car == COLUMN))
-        hit = tf.reduce_any(in_column & is_row(row), axis=1)
+        hit = tf.reduce_any(in_column & is_row(row), axis=0)
         after = FreewayState(
             chicken=tf.where(crossed | hit, START_ROW, row),
             car=car,
@@ -79,11 +79,13 @@ class Freeway(MinAtarGame[FreewayState]):
         return after, tf.cast(crossed, tf.float32), after.time_left < 0
 
     def observe(self, game: FreewayState) -> tf.Tensor:
-        behind, slowness = _beside(game.car, game.speed < 0), tf.abs(game.speed)
-        chicken = tf.where(is_row(game.chicken), mark(COLUMN, 0, self.channels), NO_MARK)
-        car, trail = mark(game.car, 1, self.channels), mark(behind, 1 + slowness, self.channels)
-        cars = [tf.where(_has_car(), marks, NO_MARK) for marks in (car, trail)]
-        return marks_to_planes([chicken, *cars], self.channels)
+        game = computed(game)
+        cars = tf.where(_has_car(), bit(game.car), 0)
+        behind = tf.where(_has_car(), bit(_beside(game.car, game.speed < 0)), 0)
+        slowness = tf.abs(game.speed)
+        trails = [tf.where(slowness == steps, behind, 0) for steps in range(1, SLOWEST + 1)]
+        chicken = tf.where(is_row(game.chicken), 1 << COLUMN, 0)
+        return rows_to_planes([chicken, cars, *trails])
 
     def _move_chicken(self, game: FreewayState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         able = game.move_timer == 0
@@ -95,7 +97,8 @@ class Freeway(MinAtarGame[FreewayState]):
 
 
 def _has_car() -> tf.Tensor:
-    rows = tf.range(SIZE)
+    """Which rows do, `[10, 1]` bool."""
+    rows = tf.range(SIZE)[:, tf.newaxis]
     return (rows >= FIRST_ROW) & (rows <= LAST_ROW)
 
 
@@ -107,7 +110,7 @@ def _beside(column: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
 
 
 def _random_speed(noise: tf.Tensor) -> tf.Tensor:
-    """Speeds `[B, 10]`, all alike, of uniform numbers `[5, B]`: each decides on two rows."""
-    pair = tf.cast(tf.transpose(noise) * SPEEDS**2, tf.int32)
-    number = tf.concat([pair // SPEEDS, pair % SPEEDS], axis=1)
+    """Speeds `[10, B]`, all alike, of uniform numbers `[5, B]`: each decides on two rows."""
+    pair = tf.cast(noise * SPEEDS**2, tf.int32)
+    number = tf.concat([pair // SPEEDS, pair % SPEEDS], axis=0)
     return tf.where(number < SLOWEST, number - SLOWEST, number - SLOWEST + 1)

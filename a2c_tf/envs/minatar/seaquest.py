@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar import seaquest_bullets, seaquest_divers, seaquest_enemies
-from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, meet, once, shift, to_planes
+from a2c_tf.envs.minatar.bitboard import at, bit, computed, count, is_row, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
+from a2c_tf.envs.minatar.planes import rows_to_planes
 from a2c_tf.envs.minatar.seaquest_bullets import Bullets, board
 from a2c_tf.envs.minatar.seaquest_divers import ON_BOARD, Divers
 from a2c_tf.envs.minatar.seaquest_enemies import Enemies, cells, with_timer
@@ -30,7 +31,7 @@ DIVER_PERIOD = 30
 
 
 class SeaquestState(NamedTuple):
-    """The whole game; each field leads with `[B]`."""
+    """The whole game; a field is `[B]` unless it says otherwise."""
 
     sub_y: tf.Tensor  # int32
     sub_x: tf.Tensor  # int32
@@ -95,6 +96,7 @@ class Seaquest(RampingGame[SeaquestState]):
         return game, tf.cast(shot + bonus, tf.float32), rammed | hit | bitten | drowned
 
     def observe(self, game: SeaquestState) -> tf.Tensor:
+        game = computed(game)
         sub = at(game.sub_y, game.sub_x)
         fish, subs = cells(game.enemies.fish), cells(game.enemies.subs)
         divers, diver_trails = seaquest_divers.boards(game.divers)
@@ -104,17 +106,17 @@ class Seaquest(RampingGame[SeaquestState]):
         carried = tf.bitwise.left_shift(carried, SIZE - 1 - tf.maximum(game.carried, 0))
         planes = [
             sub,
-            shift(sub, ~game.sub_rightward[:, tf.newaxis]),
+            shift(sub, ~game.sub_rightward),
             board(game.bullets),
             trails,
             board(game.enemy_bullets),
             fish,
             subs,
-            tf.where(is_row(SIZE - 1), (bit(gauge) - 1)[:, tf.newaxis], 0),
-            tf.where(is_row(SIZE - 1), carried[:, tf.newaxis], 0),
+            tf.where(is_row(SIZE - 1), bit(gauge) - 1, 0),
+            tf.where(is_row(SIZE - 1), carried, 0),
             divers,
         ]
-        return to_planes(planes)
+        return rows_to_planes(planes)
 
     def _act(self, game: SeaquestState, action: tf.Tensor) -> SeaquestState:
         """Fires, or moves and turns."""
@@ -122,14 +124,14 @@ class Seaquest(RampingGame[SeaquestState]):
             chosen(action, meaning, self.spec) for meaning in ACTIONS[1:]
         )
         fire &= game.shot_timer == 0
-        bullet = tf.where(fire[:, tf.newaxis], at(game.sub_y, game.sub_x), 0)
+        bullet = tf.where(fire, at(game.sub_y, game.sub_x), 0)
         y = game.sub_y + tf.cast(down, tf.int32) - tf.cast(up, tf.int32)
         x = game.sub_x + tf.cast(right, tf.int32) - tf.cast(left, tf.int32)
         return game._replace(
             sub_y=tf.clip_by_value(y, 0, LOWEST_ROW),
             sub_x=tf.clip_by_value(x, 0, SIZE - 1),
             sub_rightward=(game.sub_rightward | right) & ~left,
-            bullets=seaquest_bullets.fire(game.bullets, bullet, game.sub_rightward[:, tf.newaxis]),
+            bullets=seaquest_bullets.fire(game.bullets, bullet, game.sub_rightward),
             shot_timer=tf.where(fire, COOLDOWN, game.shot_timer),
         )
 
@@ -171,7 +173,7 @@ def _shoot_down(game: SeaquestState) -> SeaquestState:
     struck = seaquest_enemies.first_in(fish, board(bullets))
     left = seaquest_bullets.remove(bullets, cells(struck))
     struck |= seaquest_enemies.first_in(game.enemies.subs, board(left))
-    struck = once(struck)
+    struck = computed(struck)
     return game._replace(
         enemies=seaquest_enemies.remove(game.enemies, struck),
         bullets=seaquest_bullets.remove(bullets, cells(struck)),
@@ -182,13 +184,11 @@ def _move_subs(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
     """Enemy submarines move, run into bullets and shoot; and whether one met ours, `[B]`."""
     here, enemies = at(game.sub_y, game.sub_x), game.enemies
     subs, entered = seaquest_enemies.advance(enemies.subs, enemies.rightward, game.move_period)
-    loading, _ = seaquest_enemies.advance(
-        enemies.loading, enemies.rightward[:, tf.newaxis], game.move_period[:, tf.newaxis]
-    )
-    fired = cells(loading[:, -1])  # by those that are struck now, too
-    struck = once(entered & board(game.bullets))
+    loading, _ = seaquest_enemies.advance(enemies.loading, enemies.rightward, game.move_period)
+    fired = cells(loading[-1])  # by those that are struck now, too
+    struck = computed(entered & board(game.bullets))
     gone = with_timer(struck, game.move_period)
-    enemies = enemies._replace(subs=subs & ~gone, loading=loading & ~gone[:, tf.newaxis])
+    enemies = enemies._replace(subs=subs & ~gone, loading=loading & ~gone)
     after = game._replace(
         enemies=enemies,
         bullets=seaquest_bullets.remove(game.bullets, struck),

@@ -11,7 +11,7 @@ from a2c_tf.envs.minatar.board import SIZE
 
 
 class Bullets(NamedTuple):
-    """Boards of bits `[B, 10]` int32; two in one cell that fly one way could not be told apart."""
+    """Boards of bits `[10, B]` int32; two in one cell that fly one way could not be told apart."""
 
     leftward: tf.Tensor
     rightward: tf.Tensor
@@ -19,12 +19,12 @@ class Bullets(NamedTuple):
 
 def none(num_envs: int) -> Bullets:
     """Empty boards."""
-    empty = tf.zeros([num_envs, SIZE], tf.int32)
+    empty = tf.zeros([SIZE, num_envs], tf.int32)
     return Bullets(empty, empty)
 
 
 def fire(bullets: Bullets, cells: tf.Tensor, rightward: tf.Tensor) -> Bullets:
-    """One more in each of the cells `[B, 10]`."""
+    """One more in each of the cells `[10, B]`."""
     return Bullets(
         bullets.leftward | tf.where(rightward, 0, cells),
         bullets.rightward | tf.where(rightward, cells, 0),
@@ -38,10 +38,10 @@ def fly(bullets: Bullets) -> Bullets:
 
 
 def remove(bullets: Bullets, cells: tf.Tensor) -> Bullets:
-    """Without those in the cells `[B, 10]`."""
+    """Without those in the cells `[10, B]`."""
     return Bullets(bullets.leftward & ~cells, bullets.rightward & ~cells)
 
 
 def board(bullets: Bullets) -> tf.Tensor:
-    """The cells with a bullet, whichever way it flies, `[B, 10]` int32."""
+    """The cells with a bullet, whichever way it flies, `[10, B]` int32."""
     return bullets.leftward | bullets.rightward

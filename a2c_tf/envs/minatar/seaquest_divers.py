@@ -16,7 +16,7 @@ NOWHERE = -1
 
 
 class Divers(NamedTuple):
-    """The divers, the newest first; each field is `[B, 2]`, and says nothing without a row."""
+    """The divers, the newest first; each field is `[2, B]`, and says nothing without a row."""
 
     y: tf.Tensor  # int32, -1 for none
     x: tf.Tensor  # int32
@@ -26,7 +26,7 @@ class Divers(NamedTuple):
 
 def none(num_envs: int) -> Divers:
     """Nobody."""
-    zero = tf.zeros([num_envs, MOST], tf.int32)
+    zero = tf.zeros([MOST, num_envs], tf.int32)
     return Divers(zero + NOWHERE, zero, tf.zeros_like(zero, tf.bool), zero)
 
 
@@ -36,7 +36,7 @@ def spawn(divers: Divers, due: tf.Tensor, row: tf.Tensor, from_left: tf.Tensor) 
     new = Divers(row, edge, from_left, tf.fill(row.shape, MOVE_PERIOD))
     return Divers(
         *(
-            tf.where(due[:, tf.newaxis], tf.stack([first, leaf[:, 0]], axis=1), leaf)
+            tf.where(due, tf.stack([first, leaf[0]]), leaf)
             for first, leaf in zip(new, divers, strict=True)
         )
     )
@@ -52,9 +52,9 @@ def advance(
     """
     slots = []
     for i in range(MOST):  # one after another: there may be room for the first alone
-        diver, carried = _advance_one(Divers(*(leaf[:, i] for leaf in divers)), y, x, carried)
+        diver, carried = _advance_one(Divers(*(leaf[i] for leaf in divers)), y, x, carried)
         slots.append(diver)
-    return Divers(*(tf.stack(leaves, axis=1) for leaves in zip(*slots, strict=True))), carried
+    return Divers(*(tf.stack(leaves) for leaves in zip(*slots, strict=True))), carried
 
 
 def _advance_one(
@@ -76,7 +76,7 @@ def _advance_one(
 
 
 def boards(divers: Divers) -> tuple[tf.Tensor, tf.Tensor]:
-    """The divers, and the trails behind them, as boards of bits `[B, 10]`."""
-    places = [at(divers.y[:, i], divers.x[:, i]) for i in range(MOST)]
-    trails = [shift(place, ~divers.rightward[:, i : i + 1]) for i, place in enumerate(places)]
+    """The divers, and the trails behind them, as boards of bits `[10, B]`."""
+    places = [at(divers.y[i], divers.x[i]) for i in range(MOST)]
+    trails = [shift(place, ~divers.rightward[i]) for i, place in enumerate(places)]
     return places[0] | places[1], trails[0] | trails[1]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.minatar.bitboard import FULL_ROW, bit, is_row, once, shift
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, bit, computed, is_row, shift
 from a2c_tf.envs.minatar.board import SIZE
 
 ROWS = 8  # 1 to 8
@@ -28,23 +28,23 @@ EVERY_TIMER = sum(1 << SIZE * timer for timer in range(TIMERS))
 class Enemies(NamedTuple):
     """Lanes of bits, and which way each goes."""
 
-    fish: tf.Tensor  # [B, 10] int64
-    subs: tf.Tensor  # [B, 10] int64
-    loading: tf.Tensor  # [B, 11, 10] int64, the same: those with shot timer 0 to those with 10
-    rightward: tf.Tensor  # [B, 10] bool
+    fish: tf.Tensor  # [10, B] int64
+    subs: tf.Tensor  # [10, B] int64
+    loading: tf.Tensor  # [11, 10, B] int64, the same: those with shot timer 0 to those with 10
+    rightward: tf.Tensor  # [10, B] bool
 
 
 def none(num_envs: int) -> Enemies:
     """Empty lanes."""
-    lanes = tf.zeros([num_envs, SIZE], tf.int64)
-    loading = tf.zeros([num_envs, SHOT_TIMERS, SIZE], tf.int64)
+    lanes = tf.zeros([SIZE, num_envs], tf.int64)
+    loading = tf.zeros([SHOT_TIMERS, SIZE, num_envs], tf.int64)
     return Enemies(lanes, lanes, loading, tf.zeros_like(lanes, tf.bool))
 
 
 def load(enemies: Enemies) -> Enemies:
     """Counts down the shot timers; those that were 0 are 10, and these submarines shoot."""
     timers = enemies.loading
-    return enemies._replace(loading=tf.concat([timers[:, 1:], timers[:, :1]], axis=1))
+    return enemies._replace(loading=tf.concat([timers[1:], timers[:1]], axis=0))
 
 
 def spawn(enemies: Enemies, due: tf.Tensor, period: tf.Tensor, noise: tf.Tensor) -> Enemies:
@@ -52,20 +52,20 @@ def spawn(enemies: Enemies, due: tf.Tensor, period: tf.Tensor, noise: tf.Tensor)
 
     A submarine's shot timer starts at 10, and the step of `load` before this counts.
     """
-    from_left, is_sub = noise[0] < 1 / 2, (noise[1] < 1 / 3)[:, tf.newaxis]
-    lane = is_row(random_row(noise[2]))  # [B, 10]
+    from_left, is_sub = noise[0] < 1 / 2, noise[1] < 1 / 3
+    lane = is_row(random_row(noise[2]))  # [10, B]
     inhabited = (enemies.fish | enemies.subs) != 0
-    opposed = inhabited & (enemies.rightward != from_left[:, tf.newaxis])
-    lane &= due[:, tf.newaxis] & ~opposed
-    edge = bit(tf.where(from_left, 0, SIZE - 1))[:, tf.newaxis]
-    enemy = with_timer(once(tf.where(lane, edge, 0)), period)
+    opposed = inhabited & (enemies.rightward != from_left)
+    lane &= due & ~opposed
+    edge = bit(tf.where(from_left, 0, SIZE - 1))
+    enemy = with_timer(computed(tf.where(lane, edge, 0)), period)
     sub = tf.where(is_sub, enemy, tf.zeros_like(enemy))
-    new = (tf.range(SHOT_TIMERS) == SHOT_TIMERS - 2)[:, tf.newaxis]  # counted down once
+    new = (tf.range(SHOT_TIMERS) == SHOT_TIMERS - 2)[:, tf.newaxis, tf.newaxis]  # counted down once
     return Enemies(
         fish=enemies.fish | (enemy ^ sub),
         subs=enemies.subs | sub,
-        loading=enemies.loading | tf.where(new, sub[:, tf.newaxis], tf.zeros_like(enemies.loading)),
-        rightward=tf.where(lane, from_left[:, tf.newaxis], enemies.rightward),
+        loading=enemies.loading | tf.where(new, sub, tf.zeros_like(enemies.loading)),
+        rightward=tf.where(lane, from_left, enemies.rightward),
     )
 
 
@@ -75,16 +75,16 @@ def random_row(noise: tf.Tensor) -> tf.Tensor:
 
 
 def remove(enemies: Enemies, lanes: tf.Tensor) -> Enemies:
-    """Without those whose bits are in `lanes` `[B, 10]`."""
+    """Without those whose bits are in `lanes` `[10, B]`."""
     return enemies._replace(
         fish=enemies.fish & ~lanes,
         subs=enemies.subs & ~lanes,
-        loading=enemies.loading & ~lanes[:, tf.newaxis],
+        loading=enemies.loading & ~lanes,
     )
 
 
 def cells(lanes: tf.Tensor) -> tf.Tensor:
-    """Where there are enemies with any move timer: lanes `[B, 10]` as a board of bits, int32."""
+    """Where there are enemies with any move timer: lanes `[10, B]` as a board of bits, int32."""
     right_shift = tf.bitwise.right_shift
     lanes |= right_shift(lanes, SIZE * TIMERS // 2)
     lanes |= right_shift(lanes, SIZE) | right_shift(lanes, 2 * SIZE)
@@ -92,8 +92,8 @@ def cells(lanes: tf.Tensor) -> tf.Tensor:
 
 
 def with_timer(board: tf.Tensor, timer: tf.Tensor) -> tf.Tensor:
-    """Lanes with enemies in the cells of the board `[B, 10]`, whose move timer is `timer` `[B]`."""
-    offset = tf.cast(SIZE * timer[:, tf.newaxis], tf.int64)
+    """Lanes with enemies in the cells of the board `[10, B]`, whose move timer is `timer` `[B]`."""
+    offset = tf.cast(SIZE * timer, tf.int64)
     return tf.bitwise.left_shift(tf.cast(board, tf.int64), offset)
 
 
@@ -116,7 +116,7 @@ def advance(
       the lanes after it, and the boards of the cells that were entered.
     """
     entered = shift(lanes & FULL_ROW, rightward)
-    offset = tf.cast(SIZE * period, tf.int64)[..., tf.newaxis]
+    offset = tf.cast(SIZE * period, tf.int64)
     waiting = tf.bitwise.right_shift(lanes, SIZE)
     moved = tf.bitwise.left_shift(entered, offset)
     return waiting | moved, tf.cast(entered, tf.int32)

@@ -3,7 +3,7 @@
 Aliens march from edge to edge, come down a row at each, and shoot; an episode ends when one of
 them or a bullet meets the cannon. https://github.com/kenjyoung/MinAtar
 
-Boards are ten columns `[B, 10]` int32: bit y of number x is the cell in row y and column x.
+Boards are ten columns `[10, B]` int32: bit y of number x is the cell in row y and column x.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import FULL_ROW, count, is_row, meet
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, computed, count, is_row, meet
 from a2c_tf.envs.minatar.board import SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import columns_to_planes
 
@@ -27,13 +27,13 @@ WAVE_COLUMNS = (2, 7)
 
 
 class SpaceInvadersState(NamedTuple):
-    """The whole game; each field leads with `[B]`, boards are columns of bits."""
+    """The whole game; a field is `[B]` unless it says otherwise, boards are columns of bits."""
 
     cannon: tf.Tensor  # int32, its column
-    aliens: tf.Tensor  # [B, 10] int32
+    aliens: tf.Tensor  # [10, B] int32
     rightward: tf.Tensor  # bool, which way the aliens go
-    bullets: tf.Tensor  # [B, 10] int32, of the cannon
-    alien_bullets: tf.Tensor  # [B, 10] int32
+    bullets: tf.Tensor  # [10, B] int32, of the cannon
+    alien_bullets: tf.Tensor  # [10, B] int32
     shot_timer: tf.Tensor  # int32, as all below
     alien_shot_timer: tf.Tensor
     move_timer: tf.Tensor
@@ -48,7 +48,7 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
     layers = palettes.SPACE_INVADERS
 
     def initial(self, noise: tf.Tensor) -> SpaceInvadersState:
-        empty = tf.zeros([self.spec.num_envs, SIZE], tf.int32)
+        empty = tf.zeros([SIZE, self.spec.num_envs], tf.int32)
         return SpaceInvadersState(
             cannon=self._fill(START_COLUMN),
             aliens=empty + _wave(),
@@ -68,11 +68,11 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         here = _at(GROUND, cannon)
         alien_bullets = _move_down(game.alien_bullets)
         terminated = meet(alien_bullets | game.aliens, here)
-        aliens, rightward, move_timer, landed = _march(game)
+        aliens, rightward, move_timer, landed = computed(_march(game))
         terminated |= landed | meet(aliens, here)
 
         shoots = game.alien_shot_timer == 0
-        alien_bullets |= tf.where(shoots[:, tf.newaxis], _shooter(aliens, cannon), 0)
+        alien_bullets |= tf.where(shoots, _shooter(aliens, cannon), 0)
         struck = aliens & bullets
         aliens ^= struck
         after = SpaceInvadersState(
@@ -89,7 +89,8 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         return self._next_wave(after), tf.cast(count(struck), tf.float32), terminated
 
     def observe(self, game: SpaceInvadersState) -> tf.Tensor:
-        rightward = game.rightward[:, tf.newaxis]
+        game = computed(game)
+        rightward = game.rightward
         planes = [
             _at(GROUND, game.cannon),
             game.aliens,
@@ -108,13 +109,13 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         right = tf.cast(chosen(action, "right", self.spec), tf.int32)
         left = tf.cast(chosen(action, "left", self.spec), tf.int32)
         cannon = tf.clip_by_value(game.cannon + right - left, 0, SIZE - 1)
-        shot = tf.where(fires[:, tf.newaxis], _at(GROUND - 1, cannon), 0)
+        shot = tf.where(fires, _at(GROUND - 1, cannon), 0)
         return cannon, _move_up(game.bullets) | shot, tf.where(fires, COOLDOWN, game.shot_timer)
 
     def _next_wave(self, game: SpaceInvadersState) -> SpaceInvadersState:
         """All aliens anew where none is left, and faster."""
-        cleared = tf.reduce_all(game.aliens == 0, axis=1)
-        aliens = tf.where(cleared[:, tf.newaxis], _wave(), game.aliens)
+        cleared = tf.reduce_all(game.aliens == 0, axis=0)
+        aliens = tf.where(cleared, _wave(), game.aliens)
         if not self.ramping:
             return game._replace(aliens=aliens)
         faster = tf.maximum(game.move_period - 1, FASTEST)
@@ -122,8 +123,8 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
 
 
 def _wave() -> tf.Tensor:
-    """The aliens that a wave starts with, `[10]`."""
-    x, (first, last) = tf.range(SIZE), WAVE_COLUMNS
+    """The aliens that a wave starts with, `[10, 1]`."""
+    x, (first, last) = tf.range(SIZE)[:, tf.newaxis], WAVE_COLUMNS
     return tf.where((x >= first) & (x <= last), WAVE_ROWS, 0)
 
 
@@ -138,21 +139,21 @@ def _march(
     """Where it is time: aliens moved, their direction, timer, and whether they came too low."""
     moves = game.move_timer == 0
     timer = tf.where(moves, tf.minimum(count(game.aliens), game.move_period), game.move_timer)
-    edge = tf.where(game.rightward, game.aliens[:, -1], game.aliens[:, 0])
+    edge = tf.where(game.rightward, game.aliens[-1], game.aliens[0])
     turns = moves & (edge != 0)
     lower = _move_down(game.aliens) | tf.bitwise.right_shift(game.aliens, GROUND)  # goes round
     beside = _move_sideways(game.aliens, game.rightward)
-    moved = tf.where(turns[:, tf.newaxis], lower, beside)
-    aliens = tf.where(moves[:, tf.newaxis], moved, game.aliens)
+    moved = tf.where(turns, lower, beside)
+    aliens = tf.where(moves, moved, game.aliens)
     return aliens, game.rightward ^ turns, timer, turns & meet(game.aliens, 1 << GROUND)
 
 
 def _shooter(aliens: tf.Tensor, cannon: tf.Tensor) -> tf.Tensor:
     """The lowest alien of the column nearest to the cannon, the left one of two; a board."""
-    offset = tf.range(SIZE) - cannon[:, tf.newaxis]
+    offset = tf.range(SIZE)[:, tf.newaxis] - cannon
     order = 2 * tf.abs(offset) + tf.cast(offset > 0, tf.int32)  # no two columns are equally near
     order = tf.where(aliens != 0, order, 2 * SIZE)
-    nearest = order == tf.reduce_min(order, axis=1, keepdims=True)
+    nearest = order == tf.reduce_min(order, axis=0)
     return tf.where(nearest, _highest_bit(aliens), 0)
 
 
@@ -165,9 +166,9 @@ def _highest_bit(columns: tf.Tensor) -> tf.Tensor:
 
 
 def _move_sideways(columns: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
-    right = tf.pad(columns[:, :-1], [[0, 0], [1, 0]])
-    left = tf.pad(columns[:, 1:], [[0, 0], [0, 1]])
-    return tf.where(rightward[:, tf.newaxis], right, left)
+    right = tf.pad(columns[:-1], [[1, 0], [0, 0]])
+    left = tf.pad(columns[1:], [[0, 1], [0, 0]])
+    return tf.where(rightward, right, left)
 
 
 def _move_up(columns: tf.Tensor) -> tf.Tensor:

@@ -142,8 +142,8 @@ def test_a_free_row_is_taken_by_every_number_alike() -> None:
     numbers = np.arange(0.5, 60) / 60
     env = Asterix(len(numbers))
     before = env.initial(tf.zeros([0, len(numbers)]))
-    taken = tf.constant(np.tile([0, 1, 0, 0, 1, 0, 0, 0, 0, 0], [len(numbers), 1]), tf.int32)
+    taken = tf.constant(np.tile([[0, 1, 0, 0, 1, 0, 0, 0, 0, 0]], [len(numbers), 1]).T, tf.int32)
     before = before._replace(gold=taken, spawn_timer=tf.zeros_like(before.spawn_timer))
     noise = np.stack([np.full(60, 0.4), np.full(60, 0.9), numbers]).astype(np.float32)
     after, _, _ = env.transition(before, tf.zeros([len(numbers)], tf.int32), tf.constant(noise))
-    assert after.enemies.numpy().sum(axis=0).tolist() == [0, 0, 10, 10, 0, 10, 10, 10, 10, 0]
+    assert after.enemies.numpy().sum(axis=1).tolist() == [0, 0, 10, 10, 0, 10, 10, 10, 10, 0]

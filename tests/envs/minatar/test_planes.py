@@ -1,4 +1,4 @@
-"""Planes from boards of bits, or from marked cells, against cells taken one by one."""
+"""Planes from boards of bits against cells taken one by one."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf.envs.minatar.bitboard import to_planes
-from a2c_tf.envs.minatar.planes import NO_MARK, columns_to_planes, mark, marks_to_planes
+from a2c_tf.envs.minatar.bitboard import computed
+from a2c_tf.envs.minatar.planes import columns_to_planes, rows_to_planes
 
 
 @pytest.mark.parametrize("channels", [4, 6, 7, 10])
 def test_planes_have_the_bits_of_the_boards(channels: int, variant: Callable) -> None:
-    boards = np.random.default_rng(0).integers(2**10, size=(channels, 5, 10)).astype(np.int32)
-    bits = (boards[..., np.newaxis] >> np.arange(10) & 1).astype(bool)  # [C, B, number, bit]
+    boards = np.random.default_rng(0).integers(2**10, size=(channels, 10, 5)).astype(np.int32)
+    bits = (boards[..., np.newaxis] >> np.arange(10) & 1).astype(bool)  # [C, number, B, bit]
     inputs = [tf.constant(board) for board in boards]
-    rows = variant(lambda *boards: to_planes(boards))(*inputs)
-    np.testing.assert_array_equal(rows, bits.transpose(1, 2, 3, 0))
+    rows = variant(lambda *boards: rows_to_planes(boards))(*inputs)
+    np.testing.assert_array_equal(rows, bits.transpose(2, 1, 3, 0))
     columns = variant(lambda *boards: columns_to_planes(boards))(*inputs)
-    np.testing.assert_array_equal(columns, bits.transpose(1, 3, 2, 0))
+    np.testing.assert_array_equal(columns, bits.transpose(2, 3, 1, 0))
 
 
-@pytest.mark.parametrize("channels", [4, 7, 10, 25])
-def test_planes_have_the_cells_that_are_marked(channels: int, variant: Callable) -> None:
-    rng, expected = np.random.default_rng(0), np.zeros((5, 10, 10, channels), bool)
-    marks = np.full((3, 5, 10), NO_MARK, np.int32)
-    for i, b, y in np.argwhere(rng.uniform(size=marks.shape) < 0.7):
-        x, channel = rng.integers(10), rng.integers(channels)
-        marks[i, b, y] = mark(x, channel, channels)
-        expected[b, y, x, channel] = True
-    planes = variant(lambda *marks: marks_to_planes(marks, channels))(*map(tf.constant, marks))
-    np.testing.assert_array_equal(planes, expected)
+@pytest.mark.parametrize("value", [0, 1, -1])
+def test_what_is_computed_apart_stays_the_same(value: int, variant: Callable) -> None:
+    numbers, truths = tf.fill([3], value), tf.constant([[True], [False]])
+    same = variant(computed)((tf.cast(numbers, tf.int64), numbers, truths))
+    assert [leaf.dtype for leaf in same] == [tf.int64, tf.int32, tf.bool]
+    np.testing.assert_array_equal(same[1], numbers)
+    np.testing.assert_array_equal(same[2], truths)
+    np.testing.assert_array_equal(variant(computed)(tf.cast(numbers, tf.uint16)), numbers % 2**16)

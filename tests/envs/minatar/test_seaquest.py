@@ -106,8 +106,8 @@ def canonical(game: SeaquestState) -> SeaquestState:
     """Says nothing: the direction of an empty lane, and which slot of a diver is free."""
     enemies, divers = game.enemies, game.divers
     rightward = enemies.rightward & ((enemies.fish | enemies.subs) != 0)
-    gone = divers.y[:, :1] == -1
-    divers = Divers(*(tf.where(gone, leaf[:, ::-1], leaf) for leaf in divers))
+    gone = divers.y[:1] == -1
+    divers = Divers(*(tf.where(gone, leaf[::-1], leaf) for leaf in divers))
     known = divers.y != -1
     divers = Divers(*(tf.where(known, leaf, tf.zeros_like(leaf)) for leaf in divers))
     return game._replace(

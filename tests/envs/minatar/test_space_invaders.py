@@ -133,7 +133,7 @@ def test_the_next_wave_comes_where_the_last_alien_dies(
 ) -> None:
     env = SpaceInvaders(1, ramping=ramping)
     first = env.initial(tf.zeros([0, 1]))
-    alien = tf.constant([[0b100, *[0] * 9]])
+    alien = tf.constant([[0b100], *[[0]] * 9])
     before = first._replace(
         aliens=alien,
         bullets=tf.bitwise.left_shift(alien, 1),
