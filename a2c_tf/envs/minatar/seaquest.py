@@ -88,7 +88,7 @@ class Seaquest(RampingGame[SeaquestState]):
         game = _shoot_down(game._replace(bullets=flying))
         divers, carried = seaquest_divers.advance(game.divers, game.sub_y, game.sub_x, game.carried)
         game = game._replace(divers=divers, carried=carried)
-        game, rammed = _move_subs(game)
+        game, rammed = computed(_move_subs(game))
         game, hit = _move_enemy_bullets(game)
         game, bitten = _move_fish(game)
         shot = count(board(flying)) - count(board(game.bullets))  # a bullet for each enemy
@@ -96,7 +96,6 @@ class Seaquest(RampingGame[SeaquestState]):
         return game, tf.cast(shot + bonus, tf.float32), rammed | hit | bitten | drowned
 
     def observe(self, game: SeaquestState) -> tf.Tensor:
-        game = computed(game)
         sub = at(game.sub_y, game.sub_x)
         fish, subs = cells(game.enemies.fish), cells(game.enemies.subs)
         divers, diver_trails = seaquest_divers.boards(game.divers)
