@@ -10,15 +10,19 @@ class TestCatch(GraphEnvironmentContract):
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from rollouts import (
+    Variant,
     assert_in_spec,
     assert_same,
     assert_shapes,
+    eager,
+    graph,
     random_actions,
     rollout,
     seed_of,
@@ -42,6 +46,8 @@ class EnvironmentContract:
     """too short for an episode to terminate."""
     starts_vary: bool = True
     """whether an episode can start in more than one way."""
+    variant: Variant = staticmethod(eager)
+    """how environments are stepped where it does not matter."""
 
     def make(self, num_envs: int, **settings: Any) -> Environment:
         raise NotImplementedError
@@ -66,9 +72,9 @@ class EnvironmentContract:
 
     def test_steps_stay_in_the_spec(self) -> None:
         env = self.make(NUM_ENVS)
-        state, _ = env.reset(seed_of(0))
+        step, (state, _) = self.variant(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.steps):
-            state, time_step = env.step(state, tf.constant(action))
+            state, time_step = step(state, tf.constant(action))
             assert_in_spec(time_step, env.spec)
 
     def test_shapes_are_known_when_traced(self) -> None:
@@ -101,19 +107,19 @@ class EnvironmentContract:
     def test_the_step_after_the_last_ignores_the_action(self) -> None:
         env = self.make(NUM_ENVS)
         actions = random_actions(env.spec, self.steps)
-        stream = rollout(env, actions)
+        stream = self._rollout(env, actions)
         fresh = stream.last[:-1]
         others = random_actions(env.spec, self.steps, seed=1)
         assert np.any(others[fresh] != actions[fresh])
         actions[fresh] = others[fresh]
-        assert_same(rollout(self.make(NUM_ENVS), actions), stream)
+        assert_same(self._rollout(self.make(NUM_ENVS), actions), stream)
 
     def test_a_seed_names_a_stream(self) -> None:
         env = self.make(NUM_ENVS)
         actions = random_actions(env.spec, self.steps)
-        first = rollout(env, actions, seed=1)
-        assert_same(rollout(env, actions, seed=1), first)
-        another = rollout(env, actions, seed=2)
+        first = self._rollout(env, actions, seed=1)
+        assert_same(self._rollout(env, actions, seed=1), first)
+        another = self._rollout(env, actions, seed=2)
         assert np.any(another.observation != first.observation)
 
     def test_a_graph_gives_the_same_stream(self) -> None:
@@ -130,7 +136,7 @@ class EnvironmentContract:
 
     def test_truncation_is_last_with_discount_1(self) -> None:
         env = self.make(NUM_ENVS, max_episode_steps=self.limit)
-        stream = rollout(env, random_actions(env.spec, self.steps))
+        stream = self._rollout(env, random_actions(env.spec, self.steps))
         # a reset costs a step, so that every self.limit + 1 steps an episode is cut
         expected = np.arange(self.steps + 1) % (self.limit + 1) == self.limit
         np.testing.assert_array_equal(stream.last, np.tile(expected[:, None], NUM_ENVS))
@@ -147,12 +153,23 @@ class EnvironmentContract:
         assert stream.last[first].all()
 
     def _stream(self) -> TimeStep:
-        env = self.make(NUM_ENVS)
-        return rollout(env, random_actions(env.spec, self.steps))
+        return eager_stream(type(self))
+
+    def _rollout(self, env: Environment, actions: np.ndarray, seed: int = 0) -> TimeStep:
+        return rollout(env, actions, seed, self.variant)
+
+
+@functools.cache
+def eager_stream(contract: type[EnvironmentContract]) -> TimeStep:
+    """What random actions give; not to be written to."""
+    env = contract().make(NUM_ENVS)
+    return rollout(env, random_actions(env.spec, contract.steps))
 
 
 class GraphEnvironmentContract(EnvironmentContract):
     """Beyond that: XLA, purity, environments that do not touch each other, sticky actions."""
+
+    variant = staticmethod(graph)
 
     def make(self, num_envs: int, **settings: Any) -> GraphEnvironment:
         raise NotImplementedError
@@ -164,30 +181,31 @@ class GraphEnvironmentContract(EnvironmentContract):
 
     def test_a_state_and_an_action_have_one_outcome(self) -> None:
         env = self.make(NUM_ENVS)
+        step = self.variant(env.step)
         actions = [tf.constant(action) for action in random_actions(env.spec, self.steps)]
         states, outcomes = [env.reset(seed_of(0))[0]], []
         for action in actions:
-            outcomes.append(env.step(states[-1], action))
+            outcomes.append(step(states[-1], action))
             states.append(outcomes[-1][0])
         for state, action, outcome in reversed(list(zip(states, actions, outcomes, strict=False))):
-            assert_same(env.step(state, action), outcome)
+            assert_same(step(state, action), outcome)
 
     def test_the_step_after_the_last_has_one_outcome_for_all_actions(self) -> None:
         env = self.make(NUM_ENVS, max_episode_steps=self.limit)
-        state, _ = env.reset(seed_of(0))
+        step, (state, _) = self.variant(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.limit):
-            state, _ = env.step(state, tf.constant(action))
+            state, _ = step(state, tf.constant(action))
         assert np.all(state.last)
         a, b, *_ = random_actions(env.spec, 4)
         assert np.any(a != b)
-        assert_same(env.step(state, tf.constant(a)), env.step(state, tf.constant(b)))
+        assert_same(step(state, tf.constant(a)), step(state, tf.constant(b)))
 
     def test_environments_do_not_touch_each_other(self) -> None:
         env = self.make(NUM_ENVS)
         actions = random_actions(env.spec, self.steps)
-        stream = rollout(env, actions)
+        stream = self._rollout(env, actions)
         actions[:, 0] = random_actions(env.spec, self.steps, seed=1)[:, 0]
-        changed = rollout(env, actions)
+        changed = self._rollout(env, actions)
         leaves = (tf.nest.flatten(time_steps) for time_steps in (changed, stream))
         for leaf, expected in zip(*leaves, strict=True):
             np.testing.assert_array_equal(leaf[:, 1:], expected[:, 1:])
@@ -196,11 +214,11 @@ class GraphEnvironmentContract(EnvironmentContract):
     @pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
     def test_a_sticky_step_executes_the_action_before(self, probability: float) -> None:
         env = self.make(4 * NUM_ENVS, sticky_action_probability=probability)
-        state, time_step = env.reset(seed_of(0))
+        step, (state, time_step) = self.variant(env.step), env.reset(seed_of(0))
         assert not np.any(state.executed)
         repeats = []
         for action in random_actions(env.spec, self.steps):
-            after, outcome = env.step(state, tf.constant(action))
+            after, outcome = step(state, tf.constant(action))
             executed, before = after.executed.numpy(), state.executed.numpy()
             assert executed.shape == action.shape
             repeated = same_action(executed, before)
@@ -211,7 +229,7 @@ class GraphEnvironmentContract(EnvironmentContract):
             # where request and memory agree, stickiness changes nothing: so game and reward
             # must follow the executed action
             agreeing = state._replace(executed=after.executed)
-            assert_same(env.step(agreeing, after.executed), (after, outcome))
+            assert_same(step(agreeing, after.executed), (after, outcome))
             state, time_step = after, outcome
         assert_frequency(np.concatenate(repeats), probability)
 
