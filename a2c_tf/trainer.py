@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 import math
-import operator
 import time
 from collections.abc import Callable, Sequence
 
@@ -21,7 +20,6 @@ from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
 from a2c_tf.metrics_window import Window
 from a2c_tf.run_dir import RunDir
-from a2c_tf.types import UnrollState
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +46,12 @@ class Trainer:
         self._saved_at: int | None = None
         self.compiled: Counters | None = None  # after the first call, which compiles
         self.counters = Counters()
-        started = checkpoint.counters.env_steps if checkpoint and not checkpoint.unroll else 0
-        self._state = self._start(env, started)
+        # new episodes of a run that goes on must not repeat those of its first start
+        started = checkpoint.counters.env_steps if checkpoint else 0
+        seeds = agents.make_seeds(config.run.seed, 0, started)
+        self._state = self.agent.start(env, seeds)
         if checkpoint:
-            self._restore(env, checkpoint)
+            self._restore(checkpoint)
         self._window = Window(self.counters)
 
     def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
@@ -149,11 +149,7 @@ class Trainer:
             best_return=self._best_return,
         )
 
-    def _start(self, env: Environment, env_steps: int) -> UnrollState:
-        """New episodes after so many steps, which do not repeat those of the first start."""
-        return self.agent.start(env, agents.make_seeds(self._config.run.seed, 0, env_steps))
-
-    def _restore(self, env: Environment, checkpoint: Checkpoint) -> None:
+    def _restore(self, checkpoint: Checkpoint) -> None:
         checkpointing.restore(self.agent.model.weights, checkpoint.model)
         checkpointing.restore(self._learner.variables, checkpoint.optimizer)
         self._learner.env_steps.assign(checkpoint.counters.env_steps)
@@ -161,25 +157,24 @@ class Trainer:
         self.counters = checkpoint.counters
         self._best_return = _best_return(self._run_dir)
         if checkpoint.unroll:
-            self._restore_unroll(env, checkpoint)
+            self._restore_unroll(checkpoint)
 
-    def _restore_unroll(self, env: Environment, checkpoint: Checkpoint) -> None:
+    def _restore_unroll(self, checkpoint: Checkpoint) -> None:
         leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
-        if _alike(leaves, tf.nest.flatten(self._state)):
+        if _kinds(leaves) == _kinds(tf.nest.flatten(self._state)):
             self._state = tf.nest.pack_sequence_as(self._state, leaves)
             return
+        spec = self.agent.spec
         log.warning(
             "the games in the checkpoint are not those of this version's %s with env.num_envs=%d; "
             "new episodes start",
-            env.spec.id,
-            env.spec.num_envs,
+            spec.id,
+            spec.num_envs,
         )
-        self._state = self._start(env, checkpoint.counters.env_steps)
 
 
-def _alike(leaves: Sequence[tf.Tensor], others: Sequence[tf.Tensor]) -> bool:
-    kinds = ([(leaf.dtype, leaf.shape) for leaf in some] for some in (leaves, others))
-    return operator.eq(*kinds)
+def _kinds(leaves: Sequence[tf.Tensor]) -> list[tuple[tf.DType, tf.TensorShape]]:
+    return [(leaf.dtype, leaf.shape) for leaf in leaves]
 
 
 def _best_return(run_dir: RunDir) -> float | None:

@@ -172,16 +172,19 @@ def test_games_of_another_shape_start_anew_with_a_warning(
     run, folder = straight("minatar_breakout"), RunDir(tmp_path / "run")
     at = cut(run, folder.path, 1)
 
-    def resumed(checkpoint: Checkpoint) -> Checkpoint:
+    def begun(checkpoint: Checkpoint | None) -> Checkpoint:
         Trainer(registry.make(run.config.env), run.config, folder, checkpoint).save()
-        return checkpointing.load_newest(folder.checkpoints)
+        newest = 0 if checkpoint is None else checkpoint.counters.env_steps
+        return checkpointing.load(folder.checkpoints / f"ckpt-{newest}")
 
-    assert np.array_equal(resumed(at).unroll["000"], at.unroll["000"])
+    np.testing.assert_equal(begun(at).unroll, at.unroll)
     assert not caplog.records
     turned = {name: leaf.T for name, leaf in at.unroll.items()}
-    anew = resumed(at._replace(unroll=turned))
+    anew = begun(at._replace(unroll=turned))
     assert "env.num_envs=8; new episodes start" in caplog.text
     assert anew.counters == at.counters
     np.testing.assert_equal(anew.model, at.model)
-    shapes = [{name: leaf.shape for name, leaf in a.unroll.items()} for a in (anew, at)]
-    assert shapes[0] == shapes[1]
+    first = begun(None)
+    differing = [n for n in first.unroll if not np.array_equal(first.unroll[n], anew.unroll[n])]
+    assert differing  # other episodes than those of the first start
+    assert all(anew.unroll[n].shape == leaf.shape for n, leaf in at.unroll.items())

@@ -67,7 +67,11 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
     @abc.abstractmethod
     def initial(self, noise: tf.Tensor) -> Game:
-        """The first state of an episode; `noise` is `[reset_noise_size, B]` float32."""
+        """The first state of an episode, each leaf `[..., B]`.
+
+        Args:
+          noise: `[reset_noise_size, B]` float32.
+        """
 
     @abc.abstractmethod
     def transition(
@@ -154,5 +158,5 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
 
 def first(game: Game) -> Game:
-    """The first environment's part of leaves `[B]`, as numpy's."""
-    return tf.nest.map_structure(lambda leaf: leaf[0].numpy(), game)
+    """The first environment's part of leaves `[..., B]`, as numpy's."""
+    return tf.nest.map_structure(lambda leaf: leaf[..., 0].numpy(), game)

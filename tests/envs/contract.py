@@ -46,7 +46,7 @@ class EnvironmentContract:
     """too short for an episode to terminate."""
     starts_vary: bool = True
     """whether an episode can start in more than one way."""
-    variant: Variant = staticmethod(eager)
+    quickest: Variant = staticmethod(eager)
     """how environments are stepped where it does not matter."""
 
     def make(self, num_envs: int, **settings: Any) -> Environment:
@@ -72,7 +72,7 @@ class EnvironmentContract:
 
     def test_steps_stay_in_the_spec(self) -> None:
         env = self.make(NUM_ENVS)
-        step, (state, _) = self.variant(env.step), env.reset(seed_of(0))
+        step, (state, _) = self.quickest(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.steps):
             state, time_step = step(state, tf.constant(action))
             assert_in_spec(time_step, env.spec)
@@ -156,20 +156,23 @@ class EnvironmentContract:
         return eager_stream(type(self))
 
     def _rollout(self, env: Environment, actions: np.ndarray, seed: int = 0) -> TimeStep:
-        return rollout(env, actions, seed, self.variant)
+        return rollout(env, actions, seed, self.quickest)
 
 
 @functools.cache
 def eager_stream(contract: type[EnvironmentContract]) -> TimeStep:
-    """What random actions give; not to be written to."""
+    """What random actions give."""
     env = contract().make(NUM_ENVS)
-    return rollout(env, random_actions(env.spec, contract.steps))
+    stream = rollout(env, random_actions(env.spec, contract.steps))
+    for leaf in tf.nest.flatten(stream):
+        leaf.flags.writeable = False
+    return stream
 
 
 class GraphEnvironmentContract(EnvironmentContract):
     """Beyond that: XLA, purity, environments that do not touch each other, sticky actions."""
 
-    variant = staticmethod(graph)
+    quickest = staticmethod(graph)
 
     def make(self, num_envs: int, **settings: Any) -> GraphEnvironment:
         raise NotImplementedError
@@ -181,18 +184,17 @@ class GraphEnvironmentContract(EnvironmentContract):
 
     def test_a_state_and_an_action_have_one_outcome(self) -> None:
         env = self.make(NUM_ENVS)
-        step = self.variant(env.step)
         actions = [tf.constant(action) for action in random_actions(env.spec, self.steps)]
         states, outcomes = [env.reset(seed_of(0))[0]], []
         for action in actions:
-            outcomes.append(step(states[-1], action))
+            outcomes.append(env.step(states[-1], action))
             states.append(outcomes[-1][0])
         for state, action, outcome in reversed(list(zip(states, actions, outcomes, strict=False))):
-            assert_same(step(state, action), outcome)
+            assert_same(env.step(state, action), outcome)
 
     def test_the_step_after_the_last_has_one_outcome_for_all_actions(self) -> None:
         env = self.make(NUM_ENVS, max_episode_steps=self.limit)
-        step, (state, _) = self.variant(env.step), env.reset(seed_of(0))
+        step, (state, _) = self.quickest(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.limit):
             state, _ = step(state, tf.constant(action))
         assert np.all(state.last)
@@ -214,7 +216,7 @@ class GraphEnvironmentContract(EnvironmentContract):
     @pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
     def test_a_sticky_step_executes_the_action_before(self, probability: float) -> None:
         env = self.make(4 * NUM_ENVS, sticky_action_probability=probability)
-        step, (state, time_step) = self.variant(env.step), env.reset(seed_of(0))
+        step, (state, time_step) = self.quickest(env.step), env.reset(seed_of(0))
         assert not np.any(state.executed)
         repeats = []
         for action in random_actions(env.spec, self.steps):

@@ -22,7 +22,10 @@ def eager(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.lru_cache(maxsize=8)
 def graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Traced once for each method of an environment: quicker than eager from some ten steps on."""
+    """Traced once for each method of an environment: quicker than eager from some ten steps on.
+
+    Of the latest environments only, since these live as long as what was traced of them.
+    """
     return tf.function(function, autograph=False)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import at, bit, computed, meet, shift
+from a2c_tf.envs.minatar.bitboard import at, bit, materialized, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
 
@@ -73,7 +73,7 @@ class Asterix(RampingGame[AsterixState]):
         return after, tf.cast(found | found_later, tf.float32), caught | caught_later
 
     def observe(self, game: AsterixState) -> tf.Tensor:
-        game = computed(game)
+        game = materialized(game)
         trails = shift(game.enemies | game.gold, ~game.rightward)
         return rows_to_planes([at(game.player_y, game.player_x), game.enemies, trails, game.gold])
 

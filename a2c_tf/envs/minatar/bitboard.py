@@ -18,7 +18,7 @@ FULL_ROW = 2**SIZE - 1
 
 
 def is_row(y: tf.Tensor | int) -> tf.Tensor:
-    """Which row `y` `[B]` is, `[10, B]` bool."""
+    """Which row `y` `[B]` is, `[10, B]` bool; `[10, 1]` where `y` is one number."""
     return tf.range(SIZE)[:, tf.newaxis] == y
 
 
@@ -48,18 +48,18 @@ def count(board: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(tf.raw_ops.PopulationCount(x=board), tf.int32), axis=0)
 
 
-def computed(tensors: Tensors) -> Tensors:
-    """A tensor, or a structure of some, computed once and before all that follows from it.
+def materialized(tensors: Tensors) -> Tensors:
+    """Integers or bools of any shapes, one tensor or a structure, computed before what follows.
 
     XLA fuses what leads to a tensor into every kernel that reads it, for each element anew where it
     is broadcast. It does not fuse across a loop whose end it can't foresee: this one has no turn.
+    TensorFlow's op for XLA's own barrier runs under XLA alone.
     """
-    flat = tf.nest.flatten(tensors)
-    start = tf.cast(tf.reshape(flat[0], [-1])[0] != 0, tf.int32)
+    leaves = tf.nest.flatten(tensors)
+    start = tf.cast(tf.cast(tf.reshape(leaves[0], [-1])[0], tf.bool), tf.int32)  # 0 or 1
 
-    def never(i: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return i + 1, *(~tensor for tensor in flat)  # what stays the same XLA would take out
+    def never(i: tf.Tensor, *leaves: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return i + 1, *(~leaf for leaf in leaves)  # what stays the same XLA would take out
 
-    return tf.nest.pack_sequence_as(
-        tensors, tf.while_loop(lambda i, *_: i < 0, never, (start, *flat))[1:]
-    )
+    leaves = tf.while_loop(lambda i, *_: i < 0, never, (start, *leaves))[1:]
+    return tf.nest.pack_sequence_as(tensors, leaves)

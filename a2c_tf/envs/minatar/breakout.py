@@ -16,7 +16,7 @@ from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
 
 UP_LEFT, UP_RIGHT, DOWN_RIGHT, DOWN_LEFT = range(4)
-BRICK_ROWS = (1, 3)
+BRICK_ROWS = (1, 3)  # the first and the last
 START_ROW = 3
 START_PADDLE = 4
 PADDLE_ROW = SIZE - 1

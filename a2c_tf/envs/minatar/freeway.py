@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import bit, computed, is_row
+from a2c_tf.envs.minatar.bitboard import bit, is_row, materialized
 from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
 
@@ -79,7 +79,7 @@ class Freeway(MinAtarGame[FreewayState]):
         return after, tf.cast(crossed, tf.float32), after.time_left < 0
 
     def observe(self, game: FreewayState) -> tf.Tensor:
-        game = computed(game)
+        game = materialized(game)
         cars = tf.where(_has_car(), bit(game.car), 0)
         behind = tf.where(_has_car(), bit(_beside(game.car, game.speed < 0)), 0)
         slowness = tf.abs(game.speed)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.minatar.bitboard import computed
+from a2c_tf.envs.minatar.bitboard import materialized
 from a2c_tf.envs.minatar.board import SIZE
 
-BITS = 1 << np.arange(SIZE, dtype=np.uint16)[:, np.newaxis, np.newaxis]
+BITS = 1 << np.arange(SIZE, dtype=np.uint16)[:, np.newaxis, np.newaxis]  # [10, 1, 1]
 
 
 def rows_to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -25,7 +25,7 @@ def columns_to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
 
 def _stack(boards: Sequence[tf.Tensor]) -> tf.Tensor:
     """`[10, C, B]` uint16, twice as many in a vector as of int32."""
-    return computed(tf.stack([tf.cast(board, tf.uint16) for board in boards], axis=1))
+    return materialized(tf.stack([tf.cast(board, tf.uint16) for board in boards], axis=1))
 
 
 def _to_planes(cells: tf.Tensor) -> tf.Tensor:

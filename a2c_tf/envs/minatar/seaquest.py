@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar import seaquest_bullets, seaquest_divers, seaquest_enemies
-from a2c_tf.envs.minatar.bitboard import at, bit, computed, count, is_row, meet, shift
+from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, materialized, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
 from a2c_tf.envs.minatar.seaquest_bullets import Bullets, board
@@ -88,7 +88,7 @@ class Seaquest(RampingGame[SeaquestState]):
         game = _shoot_down(game._replace(bullets=flying))
         divers, carried = seaquest_divers.advance(game.divers, game.sub_y, game.sub_x, game.carried)
         game = game._replace(divers=divers, carried=carried)
-        game, rammed = computed(_move_subs(game))
+        game, rammed = materialized(_move_subs(game))
         game, hit = _move_enemy_bullets(game)
         game, bitten = _move_fish(game)
         shot = count(board(flying)) - count(board(game.bullets))  # a bullet for each enemy
@@ -172,7 +172,7 @@ def _shoot_down(game: SeaquestState) -> SeaquestState:
     struck = seaquest_enemies.first_in(fish, board(bullets))
     left = seaquest_bullets.remove(bullets, cells(struck))
     struck |= seaquest_enemies.first_in(game.enemies.subs, board(left))
-    struck = computed(struck)
+    struck = materialized(struck)
     return game._replace(
         enemies=seaquest_enemies.remove(game.enemies, struck),
         bullets=seaquest_bullets.remove(bullets, cells(struck)),
@@ -185,7 +185,7 @@ def _move_subs(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
     subs, entered = seaquest_enemies.advance(enemies.subs, enemies.rightward, game.move_period)
     loading, _ = seaquest_enemies.advance(enemies.loading, enemies.rightward, game.move_period)
     fired = cells(loading[-1])  # by those that are struck now, too
-    struck = computed(entered & board(game.bullets))
+    struck = materialized(entered & board(game.bullets))
     gone = with_timer(struck, game.move_period)
     enemies = enemies._replace(subs=subs & ~gone, loading=loading & ~gone)
     after = game._replace(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.minatar.bitboard import FULL_ROW, bit, computed, is_row, shift
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, bit, is_row, materialized, shift
 from a2c_tf.envs.minatar.board import SIZE
 
 ROWS = 8  # 1 to 8
@@ -58,7 +58,7 @@ def spawn(enemies: Enemies, due: tf.Tensor, period: tf.Tensor, noise: tf.Tensor)
     opposed = inhabited & (enemies.rightward != from_left)
     lane &= due & ~opposed
     edge = bit(tf.where(from_left, 0, SIZE - 1))
-    enemy = with_timer(computed(tf.where(lane, edge, 0)), period)
+    enemy = with_timer(materialized(tf.where(lane, edge, 0)), period)
     sub = tf.where(is_sub, enemy, tf.zeros_like(enemy))
     new = (tf.range(SHOT_TIMERS) == SHOT_TIMERS - 2)[:, tf.newaxis, tf.newaxis]  # counted down once
     return Enemies(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from a2c_tf.envs.drawing import palettes
-from a2c_tf.envs.minatar.bitboard import FULL_ROW, computed, count, is_row, meet
+from a2c_tf.envs.minatar.bitboard import FULL_ROW, count, is_row, materialized, meet
 from a2c_tf.envs.minatar.board import SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import columns_to_planes
 
@@ -68,7 +68,7 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         here = _at(GROUND, cannon)
         alien_bullets = _move_down(game.alien_bullets)
         terminated = meet(alien_bullets | game.aliens, here)
-        aliens, rightward, move_timer, landed = computed(_march(game))
+        aliens, rightward, move_timer, landed = materialized(_march(game))
         terminated |= landed | meet(aliens, here)
 
         shoots = game.alien_shot_timer == 0
@@ -89,13 +89,12 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         return self._next_wave(after), tf.cast(count(struck), tf.float32), terminated
 
     def observe(self, game: SpaceInvadersState) -> tf.Tensor:
-        game = computed(game)
-        rightward = game.rightward
+        game = materialized(game)
         planes = [
             _at(GROUND, game.cannon),
             game.aliens,
-            tf.where(rightward, 0, game.aliens),
-            tf.where(rightward, game.aliens, 0),
+            tf.where(game.rightward, 0, game.aliens),
+            tf.where(game.rightward, game.aliens, 0),
             game.bullets,
             game.alien_bullets,
         ]

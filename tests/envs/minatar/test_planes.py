@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf.envs.minatar.bitboard import computed
+from a2c_tf.envs.minatar.bitboard import materialized
 from a2c_tf.envs.minatar.planes import columns_to_planes, rows_to_planes
 
 
@@ -24,10 +24,23 @@ def test_planes_have_the_bits_of_the_boards(channels: int, variant: Callable) ->
 
 
 @pytest.mark.parametrize("value", [0, 1, -1])
-def test_what_is_computed_apart_stays_the_same(value: int, variant: Callable) -> None:
-    numbers, truths = tf.fill([3], value), tf.constant([[True], [False]])
-    same = variant(computed)((tf.cast(numbers, tf.int64), numbers, truths))
-    assert [leaf.dtype for leaf in same] == [tf.int64, tf.int32, tf.bool]
-    np.testing.assert_array_equal(same[1], numbers)
-    np.testing.assert_array_equal(same[2], truths)
-    np.testing.assert_array_equal(variant(computed)(tf.cast(numbers, tf.uint16)), numbers % 2**16)
+def test_what_is_materialized_stays_the_same(value: int, variant: Callable) -> None:
+    numbers = np.full([3], value)
+    leaves = [numbers.astype(dtype) for dtype in (np.int64, np.int32, np.uint16)]
+    leaves += [np.array([[True], [False]]), np.array([False])]
+    for structure in (leaves, leaves[::-1]):
+        same = variant(materialized)([tf.constant(leaf) for leaf in structure])
+        for actual, expected in zip(same, structure, strict=True):
+            assert actual.dtype == expected.dtype
+            np.testing.assert_array_equal(actual, expected)
+
+
+def test_xla_keeps_what_is_materialized_apart() -> None:
+    """It would gain nothing if XLA saw through it."""
+
+    def broadcast(board: tf.Tensor) -> tf.Tensor:
+        return materialized(board + 1)[:, tf.newaxis] + tf.range(9)
+
+    compiled = tf.function(broadcast, jit_compile=True, autograph=False)
+    program = compiled.experimental_get_compiler_ir(tf.range(5))(stage="optimized_hlo")
+    assert " while(" in program
