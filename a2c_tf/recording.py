@@ -29,7 +29,7 @@ class Recorder:
 
     def __init__(self, agent: Agent, config: Config, deterministic: bool) -> None:
         self._env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
-        self._draw = _painter(self._env)
+        self._draw = _painter(self._env, is_colored=not config.env.atari.grayscale)
         self._advance = players.make_playing(self._env, agent, config, deterministic)
         self._agent = agent
         self.frames_per_second = getattr(self._env, "frames_per_second", OTHER_FRAMES_PER_SECOND)
@@ -50,12 +50,12 @@ class Recorder:
             yield self._draw(state)
 
 
-def _painter(env: Environment) -> Callable[[UnrollState], np.ndarray]:
+def _painter(env: Environment, is_colored: bool) -> Callable[[UnrollState], np.ndarray]:
     """What draws a state: the environment, or the picture that it observes."""
     if isinstance(env, GraphEnvironment) or (isinstance(env, HostEnvironment) and env.renders):
         return lambda state: env.draw(state.env_state)
     if frames.is_picture(env.spec.observation_space):
-        return lambda state: frames.newest(state.time_step.observation[0].numpy())
+        return lambda state: frames.newest(state.time_step.observation[0].numpy(), is_colored)
     raise frames.DrawingError(
         f"environment {env.spec.id} cannot be drawn: expected the render mode rgb_array among its "
         f"metadata's render_modes, or pictures of uint8 as observations, not "

@@ -15,7 +15,7 @@ from a2c_tf.command_line import CommandError
 from a2c_tf.config import ConfigError
 from a2c_tf.envs.atari import PREFIX
 from a2c_tf.envs.failures import failures_named
-from a2c_tf.envs.listing_table import UNKNOWN, Listed, table
+from a2c_tf.envs.listing_table import UNKNOWN, Listed, leaves_open, table
 from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make
 from a2c_tf.settings import EnvConfig
 from a2c_tf.types import EnvSpec
@@ -25,6 +25,7 @@ EXPLANATION = (
     f"{UNKNOWN}  is not known: outside of the graph environments are made to tell, "
     f"where a filter finds {MADE_AT_MOST} of them or fewer"
 )
+EXPLANATION_OF_MADE = f"{UNKNOWN}  is not known; under backends: none makes it here"
 SUGGESTIONS, LIKENESS = 3, 0.7
 
 Ids = Mapping[str, set[str]]
@@ -62,8 +63,9 @@ def matching(part: str) -> str:
     if len(on_host) > MADE_AT_MOST:
         return f"{table(_listed(env_id, ids) for env_id in found)}\n\n{EXPLANATION}"
     rows = [_made(env_id, ids) if env_id in on_host else _listed(env_id, ids) for env_id in found]
-    failures = [failure for row in rows for failure in row.failures]
-    return "\n".join([table(rows), *([""] if failures else []), *failures])
+    notes = [EXPLANATION_OF_MADE] if any(map(leaves_open, rows)) else []
+    notes += [failure for row in rows for failure in row.failures]
+    return "\n".join([table(rows), *([""] if notes else []), *notes])
 
 
 def available() -> Ids:

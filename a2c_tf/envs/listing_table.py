@@ -38,6 +38,11 @@ def table(rows: Iterable[Listed]) -> str:
     return "\n".join(line.rstrip() for line in padded)
 
 
+def leaves_open(row: Listed) -> bool:
+    """Whether something of it is not known."""
+    return UNKNOWN in _cells(row)
+
+
 def _cells(row: Listed) -> tuple[str, ...]:
     limit, backends = row.max_episode_steps, ", ".join(row.backends) or UNKNOWN
     if row.spec is None:

@@ -230,6 +230,13 @@ def test_the_newest_picture_of_an_observation(
     np.testing.assert_array_equal(frame[1::4, 1::4], expected)
 
 
+@pytest.mark.parametrize("frames_seen", [1, 4])
+def test_the_newest_picture_of_a_colored_stack(frames_seen: int) -> None:
+    stack = np.moveaxis(np.concatenate([*[OTHER] * (frames_seen - 1), PIXELS], axis=2), -1, 0)
+    frame = frames.newest(stack, is_colored=True)
+    np.testing.assert_array_equal(frame[1::4, 1::4], PIXELS)
+
+
 @pytest.mark.parametrize(
     "space",
     [

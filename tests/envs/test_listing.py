@@ -102,7 +102,9 @@ def test_few_are_made_to_tell_what_they_are(
     part: str, env_id: str, cells: list[str], listing: Callable[..., str]
 ) -> None:
     """Old versions among them, without the warnings of gymnasium."""
-    assert rows(listing(part))[env_id] == cells
+    text = listing(part)
+    assert rows(text)[env_id] == cells
+    assert ("-  is not known" in text) == any("-" in row for row in rows(text).values())
 
 
 def test_many_are_listed_without_being_made(listing: Callable[..., str]) -> None:
@@ -139,6 +141,7 @@ def test_one_that_cannot_start_does_not_lose_the_list(
     monkeypatch.setitem(gymnasium.registry, "Unready-v0", spec)
     text = listing("ready")
     assert rows(text)["Unready-v0"] == ["-", "-", "-", "-"]
+    assert "-  is not known; under backends: none makes it here" in text.splitlines()
     assert "Unready-v0 by gymnasium: environment Unready-v0: " in text
     assert "raised RuntimeError: no license" in text
 

@@ -46,20 +46,22 @@ def is_picture(space: gymnasium.Space) -> bool:
     )
 
 
-def newest(observation: np.ndarray) -> np.ndarray:
+def newest(observation: np.ndarray, is_colored: bool = False) -> np.ndarray:
     """A frame of an observation, the last one where it is a stack.
 
     Args:
       observation: `[H, W]`, `[H, W, C]`, `[C, H, W]` or a stack `[S, ...]` of the last two; three
         channels are RGB, of any other number the last one is a grey picture.
+      is_colored: of any other number the last three are RGB.
     """
     picture = observation[-1] if observation.ndim == 4 else observation
     if picture.ndim == 2:
         picture = picture[..., np.newaxis]
     if has_channels_first(picture.shape):
         picture = np.moveaxis(picture, 0, -1)
-    channels = picture if picture.shape[2] == 3 else np.repeat(picture[..., -1:], 3, axis=2)
-    return enlarged(channels)
+    if is_colored or picture.shape[2] == 3:
+        return enlarged(picture[..., -3:])
+    return enlarged(np.repeat(picture[..., -1:], 3, axis=2))
 
 
 def enlarged(frame: np.ndarray) -> np.ndarray:
