@@ -53,7 +53,6 @@ def materialized(tensors: Tensors) -> Tensors:
 
     XLA fuses what leads to a tensor into every kernel that reads it, for each element anew where it
     is broadcast. It does not fuse across a loop whose end it can't foresee: this one has no turn.
-    TensorFlow's op for XLA's own barrier runs under XLA alone.
     """
     leaves = tf.nest.flatten(tensors)
     start = tf.cast(tf.cast(tf.reshape(leaves[0], [-1])[0], tf.bool), tf.int32)  # 0 or 1
