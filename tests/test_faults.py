@@ -219,7 +219,7 @@ def test_nobody_reading_the_output_costs_no_run(tmp_path: Path) -> None:
     """As in `python -m a2c_tf.train | head -0`, with errors into the same pipe."""
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "a2c_tf.train", "cartpole", "run.total_steps=20000"]
+    command = [sys.executable, "-m", "a2c_tf.train", "cartpole", *SETTINGS]
     done = subprocess.run(
         [*command, "--run-dir", str(tmp_path / "run")],
         cwd=ROOT,

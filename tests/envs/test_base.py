@@ -13,6 +13,9 @@ from rollouts import Variant, rollout, seed_of
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.types import EnvSpec
 
+SMALLEST, LARGEST = 2.0**-24, 1 - 2.0**-24
+"""of the random numbers"""
+
 
 class Clock(GraphEnvironment[tf.Tensor]):
     """Counts its steps up to a length of its own; the reward is the index of the action."""
@@ -63,19 +66,21 @@ def test_no_limit_never_truncates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "last", "executed"),
+    ("sticky", "noise", "last", "executed"),
     [
-        (0.05, False, 3),  # repeats
-        (0.0999, False, 3),
-        (0.11, False, 7),  # obeys
-        (0.11, True, 3),  # a reset executes nothing, so the memory stays
-        (0.05, True, 3),
+        (0.1, 0.05, False, 3),  # repeats
+        (0.1, 0.0999, False, 3),
+        (0.1, 0.11, False, 7),  # obeys
+        (0.1, 0.11, True, 3),  # a reset executes nothing, so the memory stays
+        (0.1, 0.05, True, 3),
+        (0.0, SMALLEST, False, 7),
+        (1.0, LARGEST, False, 3),
     ],
 )
 def test_a_sticky_step_repeats_below_its_probability(
-    noise: float, last: bool, executed: int
+    sticky: float, noise: float, last: bool, executed: int
 ) -> None:
-    env = Clock([9], sticky=0.1)
+    env = Clock([9], sticky=sticky)
     state, _ = env.reset(seed_of(0))
     state = state._replace(executed=tf.constant([3]), last=tf.constant([last]))
     assert env._stick(state, tf.constant([7]), tf.constant([[noise]])).numpy() == [executed]
