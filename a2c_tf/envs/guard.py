@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -89,7 +89,7 @@ class Guard(gymnasium.Wrapper):
 
 
 def check_declared(
-    space: gymnasium.Space, arrays: Sequence[np.ndarray], num_envs: int, step: int
+    parts: Mapping[str, gymnasium.Space], arrays: Sequence[np.ndarray], num_envs: int, step: int
 ) -> None:
     """Checks what a vector environment observes, where each is not watched on its own.
 
@@ -97,7 +97,7 @@ def check_declared(
       BrokenEnvironmentError: for another shape than `[num_envs, ...]`, or another dtype, with the
         step, counted from the reset of all.
     """
-    for (name, part), array in zip(spaces.parts(space).items(), arrays, strict=True):
+    for (name, part), array in zip(parts.items(), arrays, strict=True):
         if wrong := _undeclared(part, array, (num_envs, *(part.shape or ()))):
             raise BrokenEnvironmentError(f"step {step}: {name} {wrong}")
 
@@ -113,36 +113,38 @@ def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> No
             f"step {step}: reward is {_described(reward)}; expected numbers of shape [{num_envs}]"
         )
     for name, flags in zip(("terminated", "truncated"), ends, strict=True):
-        if np.shape(flags) != (num_envs,) or np.asarray(flags).dtype != bool:
+        array = np.asarray(flags)
+        if array.shape != (num_envs,) or array.dtype != bool:
             raise BrokenEnvironmentError(
                 f"step {step}: {name} is {_described(flags)}; expected bool of shape [{num_envs}]"
             )
 
 
-def check_finite(names: Sequence[str], arrays: Sequence[np.ndarray], step: int) -> None:
-    """Checks arrays `[B, ...]` as TensorFlow is to have them.
+def check_finite(name: str, array: np.ndarray, step: int) -> None:
+    """Checks an array `[B, ...]` as TensorFlow is to have it.
 
     Raises:
       NotFiniteError: for a number that is not finite, with the sub-environment and the step.
     """
-    for name, array in zip(names, arrays, strict=True):
-        if _has_bad(array):
-            index = np.argwhere(~np.isfinite(array))[0, 0]
-            where = f"sub-environment {index}, step {step}"
-            raise NotFiniteError(f"{where}: {name} {_not_finite(array)}")
+    if _has_bad(array):
+        index = np.argwhere(~np.isfinite(array))[0, 0]
+        where = f"sub-environment {index}, step {step}"
+        raise NotFiniteError(f"{where}: {name} {_not_finite(array)}")
 
 
 def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
     """How the array differs from its declaration, or nothing."""
     if array.shape != shape:
         return f"has shape {list(array.shape)}; its space declares {list(shape)}"
-    if not np.can_cast(array.dtype, space.dtype or array.dtype, "same_kind"):
+    dtype = space.dtype or array.dtype
+    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
         return f"has dtype {array.dtype}; its space declares {space.dtype}"
     return ""
 
 
 def _are_numbers(x: Any, shape: tuple[int, ...]) -> bool:
-    return np.shape(x) == shape and np.asarray(x).dtype.kind in "biuf"
+    array = np.asarray(x)
+    return array.shape == shape and array.dtype.kind in "biuf"
 
 
 def _described(x: Any) -> str:

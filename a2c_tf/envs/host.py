@@ -22,6 +22,9 @@ from a2c_tf.envs.guard import (
 )
 from a2c_tf.types import EnvSpec, TimeStep
 
+ALIGNMENT = 64
+"""bytes, to whose multiples TensorFlow aligns its own tensors."""
+
 
 class HostEnvironment:
     """A vector environment whose state stays on the host; ours is a token that orders the calls.
@@ -59,7 +62,8 @@ class HostEnvironment:
             )
         self._vector_env = vector_env
         self._observation_space = vector_env.single_observation_space
-        parts = spaces.parts(self._observation_space).values()
+        self._parts = spaces.parts(self._observation_space)
+        parts = self._parts.values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
         self._mask_size = telling(_mask_size)(vector_env) if may_mask else 0
         self._lives = _Lives() if terminal_on_life_loss else None
@@ -76,11 +80,11 @@ class HostEnvironment:
 
     def reset(self, seed: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
         """Starts every environment anew; `seed` is `[2]` int32."""
-        return self._called(self._reset, [seed])
+        return self._called(self._reset, tf.constant(0, tf.int64), seed)
 
     def step(self, state: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
         """Steps every environment; the token makes each call wait for the one before."""
-        return self._called(self._step, [state, action])
+        return self._called(self._step, state + 1, action)
 
     @property
     def frames_per_second(self) -> int:
@@ -113,37 +117,38 @@ class HostEnvironment:
         return frames.from_rendering(pictures[0] if pictures else None)
 
     def _called(
-        self, function: Callable[..., Any], arguments: list[tf.Tensor]
+        self, function: Callable[..., Any], step: tf.Tensor, argument: tf.Tensor
     ) -> tuple[tf.Tensor, TimeStep]:
-        """Token and time step from what `function` gives: arrays, as TensorFlow lets through."""
-        signature = [
-            *(((), dtype) for dtype in (tf.float32, tf.float32, tf.bool)),
-            *self._signature,
-            *([((self._mask_size,), tf.bool)] if self._mask_size else []),
-        ]
-        dtypes = [tf.int64, *(dtype for _, dtype in signature)]
-        token, *leaves = tf.numpy_function(telling(function), arguments, dtypes)
-        token.set_shape([])
-        for leaf, (shape, _) in zip(leaves, signature, strict=True):
-            leaf.set_shape([self.spec.num_envs, *shape])
-        reward, discount, last, *rest = leaves
-        observation = spaces.pack(self._observation_space, rest[: len(self._signature)])
-        mask = rest[-1] if self._mask_size else ()
-        return token, TimeStep(observation, reward, discount, last, mask)
+        """Token and time step from what `function` gives: arrays, as TensorFlow lets through.
 
-    def _reset(self, seed: np.ndarray) -> tuple[Any, ...]:
+        As few of them as can be, since each costs as much time as many operations.
+        """
+        mask_signature = [((self._mask_size,), tf.bool)] if self._mask_size else []
+        signature = [*self._signature, *mask_signature]
+        dtypes = [tf.float32, *(dtype for _, dtype in signature)]
+        rows, *rest = tf.numpy_function(telling(function), [step, argument], dtypes)
+        with tf.control_dependencies([rows]):
+            token = tf.identity(step)
+        rows.set_shape([3, self.spec.num_envs])
+        for leaf, (shape, _) in zip(rest, signature, strict=True):
+            leaf.set_shape([self.spec.num_envs, *shape])
+        reward, discount, last = tf.unstack(rows)
+        observation = spaces.pack(self._observation_space, rest[: len(self._parts)])
+        mask = rest[-1] if self._mask_size else ()
+        return token, TimeStep(observation, reward, discount, tf.cast(last, tf.bool), mask)
+
+    def _reset(self, step: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, ...]:
         entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
         word = int(entropy.generate_state(1)[0] >> 1)
         with raising_at("reset", *CUT_OFF):
             observation, info = self._vector_env.reset(seed=word)
         nothing = np.zeros(self.spec.num_envs, bool)
-        return self._arrived(0, observation, nothing, nothing, nothing, info)
+        return self._arrived(int(step), observation, nothing, nothing, nothing, info)
 
-    def _step(self, token: np.ndarray, action: np.ndarray) -> tuple[Any, ...]:
-        step = int(token) + 1
+    def _step(self, step: np.ndarray, action: np.ndarray) -> tuple[np.ndarray, ...]:
         with raising_at(f"step {step}", *CUT_OFF):
             observation, reward, terminated, truncated, info = self._vector_env.step(action)
-        return self._arrived(step, observation, reward, terminated, truncated, info)
+        return self._arrived(int(step), observation, reward, terminated, truncated, info)
 
     def _arrived(
         self,
@@ -153,32 +158,33 @@ class HostEnvironment:
         terminated: np.ndarray,
         truncated: np.ndarray,
         info: dict[str, Any],
-    ) -> tuple[Any, ...]:
-        """All arrays of a time step, in the order of the signature; the token is its number."""
+    ) -> tuple[np.ndarray, ...]:
+        """The arrays of a time step: rows of reward, discount and last, observation, masks."""
         check_rows(reward, (terminated, truncated), self.spec.num_envs, step)
-        observed, reward = self._as_declared(step, observation, reward)
         last = terminated | truncated
-        masks = [self._mask(step, info, last)] if self._mask_size else []
         ended = terminated | self._lives.lost(info) if self._lives else terminated
-        discount = np.where(ended, np.float32(0), np.float32(1))
-        return np.int64(step), reward, discount, last, *observed, *masks
+        rows = np.empty((3, self.spec.num_envs), np.float32)
+        with np.errstate(over="ignore"):  # is found not to be finite
+            observed = self._observed(step, observation)
+            rows[0], rows[1], rows[2] = reward, ~ended, last
+        check_finite("reward", rows[0], step)
+        masks = [self._mask(step, info, last)] if self._mask_size else []
+        return rows, *observed, *masks
 
-    def _as_declared(
-        self, step: int, observation: Any, reward: np.ndarray
-    ) -> tuple[list[np.ndarray], np.ndarray]:
-        """The arrays of an observation and the reward in their dtypes, checked.
+    def _observed(self, step: int, observation: Any) -> list[np.ndarray]:
+        """The arrays of an observation in their dtypes, checked.
 
         Copies: the vector environment may write its next observation into the same memory.
         """
-        space = self._observation_space
-        arrays = [np.asarray(x) for x in spaces.arrays(space, observation)]
-        check_declared(space, arrays, self.spec.num_envs, step)
-        dtypes = [dtype.as_numpy_dtype for _, dtype in self._signature]
-        with np.errstate(over="ignore"):  # is found not to be finite
-            observed = [np.array(x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
-            reward = np.asarray(reward, np.float32)
-        check_finite([*spaces.parts(space), "reward"], [*observed, reward], step)
-        return observed, reward
+        arrays = [np.asarray(x) for x in spaces.arrays(self._observation_space, observation)]
+        check_declared(self._parts, arrays, self.spec.num_envs, step)
+        observed = [
+            aligned_copy(array, dtype.as_numpy_dtype)
+            for array, (_, dtype) in zip(arrays, self._signature, strict=True)
+        ]
+        for name, array in zip(self._parts, observed, strict=True):
+            check_finite(name, array, step)
+        return observed
 
     def _mask(self, step: int, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
         """`info["action_mask"]`, all allowed where an environment gave none or is at its end."""
@@ -191,6 +197,16 @@ class HostEnvironment:
                     f"sub-environment {i}, step {step}: action_mask allows no action"
                 )
         return allowed
+
+
+def aligned_copy(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+    """A copy that begins where TensorFlow takes it as it is, not as a copy once more."""
+    copy = np.empty(array.size + ALIGNMENT, dtype)
+    address = copy.__array_interface__["data"][0]
+    start = -address % ALIGNMENT // copy.itemsize
+    copy = copy[start : start + array.size].reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 class _Lives:

@@ -40,7 +40,7 @@ def build(work: Work) -> protocol.Built:
     agent = agents.make_agent(env.spec, config)
     mode = builders.make_mode(env.spec, agent, config)
     makers = {
-        STEPPING: lambda: _stepping(env, agent),
+        STEPPING: lambda: _stepping(env, agent, config),
         ACTING: lambda: _acting(env, agent, config),
         TRAINING: lambda: _training(env, agent, config),
     }
@@ -107,10 +107,10 @@ def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.R
     advance = mode.accelerate_advance(choice)
     scope = functools.partial(builders.network_scope, agent.model, config, mode)
     policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
-    return _looped(env, agent, advance, policy, mode.whole_xla, scope)
+    return _looped(env, agent, config, advance, policy, mode.whole_xla, scope)
 
 
-def _stepping(env: Environment, agent: agents.Agent) -> protocol.Run:
+def _stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
     """The environment alone, with random actions."""
     distribution = agent.distribution
     size = distribution.head_size + distribution.free_size
@@ -118,23 +118,31 @@ def _stepping(env: Environment, agent: agents.Agent) -> protocol.Run:
     in_graph = env.spec.backend == "graph"
     choice = train_step.as_it_is if in_graph else train_step.xla
     advance = make_advance(env, distribution, accelerate=choice)
-    return _looped(env, agent, advance, lambda *_: uniform, in_graph)
+    return _looped(env, agent, config, advance, lambda *_: uniform, in_graph)
 
 
 def _looped(
     env: Environment,
     agent: agents.Agent,
+    config: Config,
     advance: Advance,
     policy: Policy,
     whole_xla: bool,
     scope: train_step.Scope = contextlib.nullcontext,
 ) -> protocol.Run:
-    """Steps in one compiled call, autoresets not counted."""
+    """Steps in one compiled call, autoresets not counted.
+
+    Those on the host are written out as many at a time as in training: no loop of XLA's goes
+    around them, and a turn of TensorFlow's own costs as much as a hundred small operations.
+    """
+    written_out = 1 if env.spec.backend == "graph" else config.a2c.unroll_length
 
     def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
-        output = policy(state.time_step.observation, state.core_state)
-        state, step = advance(state, output)
-        return i + 1, rows + tf.reduce_sum(tf.cast(step.mask, tf.int64)), state
+        for _ in range(written_out):
+            output = policy(state.time_step.observation, state.core_state)
+            state, step = advance(state, output)
+            rows += tf.reduce_sum(tf.cast(step.mask, tf.int64))
+        return i + 1, rows, state
 
     def many(state: UnrollState, steps: tf.Tensor) -> tuple[tf.Tensor, UnrollState]:
         start = (tf.constant(0), tf.constant(0, tf.int64), state)

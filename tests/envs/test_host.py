@@ -17,7 +17,7 @@ from rollouts import assert_in_spec, rollout, seed_of, unrolled
 from scripted import Episode, scripted_vector
 
 from a2c_tf.config import ConfigError
-from a2c_tf.envs import registry
+from a2c_tf.envs import host, registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.settings import EnvConfig
@@ -180,6 +180,16 @@ def test_observations_are_copied() -> None:
     env = HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
     stream = rollout(env, np.zeros([5, 2], np.int32), variant=tf.function)
     np.testing.assert_array_equal(stream.observation[:, 0, 1], np.arange(6))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.float32, np.int64])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 4, 84, 84)])
+def test_the_copy_is_where_tensorflow_takes_it_as_it_is(dtype: Any, shape: Any) -> None:
+    array = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape), dtype)
+    copies = [host.aligned_copy(array, dtype) for _ in range(8)]
+    for copy in copies:
+        np.testing.assert_array_equal(copy, array, strict=True)
+        assert copy.ctypes.data % 64 == 0 and not np.shares_memory(copy, array)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float64])
