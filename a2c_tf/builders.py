@@ -43,6 +43,7 @@ def make_training(
         config.a2c.unroll_length,
         mode.whole_xla,
         functools.partial(network_scope, agent.model, config, mode),
+        functools.partial(precision.casting_weights_once, _in_bfloat16(agent.model, config)),
     )
     return learner, step
 
@@ -107,14 +108,18 @@ def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:
 @contextlib.contextmanager
 def network_scope(model: keras.Model, config: Config, mode: train_step.Mode) -> Iterator[None]:
     """In which the network is traced for training: as precise, and compiled, as it is to be."""
-    mixed = config.network.precision == "mixed_bfloat16"
-    torso = networks.torso_layers(model) if mixed else []
     images = networks.image_layers(model)
     with (
-        precision.computing_in_bfloat16(torso),
+        precision.computing_in_bfloat16(_in_bfloat16(model, config)),
         observations.converting_by(mode.accelerate_edges, images),
     ):
         yield
+
+
+def _in_bfloat16(model: keras.Model, config: Config) -> list[keras.layers.Layer]:
+    """The layers that are to compute so."""
+    mixed = config.network.precision == "mixed_bfloat16"
+    return networks.torso_layers(model) if mixed else []
 
 
 def loss_weights(config: Config) -> LossWeights:

@@ -23,3 +23,15 @@ def computing_in_bfloat16(layers: Sequence[keras.layers.Layer]) -> Iterator[None
     finally:
         for layer, policy in zip(layers, before, strict=True):
             layer.dtype_policy = policy
+
+
+@contextlib.contextmanager
+def casting_weights_once(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
+    """The scope of many steps in which no weight changes, so that one cast of each serves all."""
+    weights = [
+        (weight, keras.ops.cast(weight.value, layer.compute_dtype))
+        for layer in layers
+        for weight in layer.weights
+    ]
+    with keras.StatelessScope(weights) if weights else contextlib.nullcontext():
+        yield

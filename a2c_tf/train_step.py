@@ -83,6 +83,7 @@ def make_train_step(
     unroll_length: int,
     whole_xla: bool,
     scope: Scope = contextlib.nullcontext,
+    acting_scope: Scope = contextlib.nullcontext,
 ) -> TrainStep:
     """The compiled call of several updates, each on its own unroll.
 
@@ -94,6 +95,7 @@ def make_train_step(
       unroll_length: T.
       whole_xla: whether all of it is one XLA program.
       scope: in which network and update are traced.
+      acting_scope: in which an unroll is traced, within the other.
 
     Returns:
       (state, number of updates as a scalar int32) -> (next state, report).
@@ -102,7 +104,8 @@ def make_train_step(
     collect = long_unroll if whole_xla and unroll_length > LONGEST_WRITTEN_OUT else unroll
 
     def update(i: tf.Tensor, state: UnrollState, sums: Any) -> tuple[tf.Tensor, UnrollState, Any]:
-        state, trajectory, statistics = collect(advance, policy, state, unroll_length)
+        with acting_scope():
+            state, trajectory, statistics = collect(advance, policy, state, unroll_length)
         metrics, inspected = inspector.update(learner.scale_reward(trajectory))
         latest = Report(dict(metrics), inspected, statistics)
         return i + 1, state, tf.nest.map_structure(tf.add, sums, latest)

@@ -8,11 +8,12 @@ reaches the step limit, where ale-py's newest frame may be old.
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from a2c_tf import checkpointing, run_dir
+from a2c_tf import checkpointing, config, run_dir
 from a2c_tf.run_dir import RunDir
 
 STARTS = {
@@ -23,16 +24,24 @@ STARTS = {
 """Settings by which Pong starts a frame in: FIRE or no action, which are one to it."""
 
 
-def start(backend: str, folder: Path, overrides: list[str]) -> subprocess.Popen[bytes]:
-    """A run from the shell as a user starts it, beside the others'."""
+def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | None) -> list[str]:
+    """The words by which a user starts the run, or lets it go on from where another was."""
     settings = [f"env.backend={backend}", *STARTS[backend], *overrides]
-    command = [sys.executable, "-m", "a2c_tf.train", "pong", *settings]
-    return subprocess.Popen([*command, "--run-dir", str(folder), "--overwrite"])
+    if checkpoint is None:
+        return ["pong", *settings, "--overwrite"]
+    began_as = RunDir(checkpoint.parent.parent).config
+    branch = run_dir.create(folder, config.load(str(began_as), settings), overwrite=True)
+    shutil.copytree(checkpoint, branch.checkpoints / checkpoint.name)
+    return ["--resume"]
 
 
-def run(folders: dict[str, Path], overrides: list[str]) -> None:
+def run(folders: dict[str, Path], overrides: list[str], checkpoint: Path | None) -> None:
     """All backends at once; raises where one of them fails."""
-    processes = [start(backend, folder, overrides) for backend, folder in folders.items()]
+    processes = []
+    for backend, folder in folders.items():
+        words = begin(backend, folder, overrides, checkpoint)
+        command = [sys.executable, "-m", "a2c_tf.train", *words, "--run-dir", str(folder)]
+        processes.append(subprocess.Popen(command))
     codes = [process.wait() for process in processes]
     if any(codes):
         raise SystemExit(f"error: runs ended with {codes}")
@@ -73,13 +82,15 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--out", type=Path, default=Path("runs") / "same_training")
+    parser.add_argument("--checkpoint", type=Path, help="of a run of Pong, from which all go on")
     parser.add_argument("--compare-only", action="store_true", help="runs that are there already")
     arguments = parser.parse_intermixed_args()
     same = True
     for seed in arguments.seeds:
         folders = {backend: arguments.out / f"s{seed}-{backend}" for backend in STARTS}
         if not arguments.compare_only:
-            run(folders, [*arguments.overrides, f"run.seed={seed}", "run.keep_checkpoints=1000"])
+            overrides = [*arguments.overrides, f"run.seed={seed}", "run.keep_checkpoints=1000"]
+            run(folders, overrides, arguments.checkpoint)
         print(f"seed {seed}: {', '.join(STARTS)}")
         same &= compare(folders)
     return 0 if same else 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from test_replay import make, score
 
-from a2c_tf import agents, builders, config, networks, replay
+from a2c_tf import agents, builders, config, networks, precision, replay
 from a2c_tf.envs import registry
-from a2c_tf.precision import computing_in_bfloat16
+from a2c_tf.precision import casting_weights_once, computing_in_bfloat16
 
 ROUNDING = 2.0**-8
 """of a number to bfloat16, relative."""
@@ -131,6 +134,36 @@ def test_a_training_step_computes_as_the_config_says():
         assert np.abs(x - before).max() > 0
         # the same updates, rounded otherwise
         assert 0 < np.abs(x - y).max() < np.abs(x - before).max()
+
+
+def test_many_steps_cast_each_weight_once():
+    model, observation = make("minatar")
+    layers = networks.torso_layers(model)
+
+    def act() -> list[tf.Tensor]:
+        return [replay.act(model, observation)[0]["policy"] for _ in range(3)]
+
+    def casts(function: Callable[[], object]) -> int:
+        with computing_in_bfloat16(layers):
+            graph = tf.function(function).get_concrete_function().graph
+        return sum(
+            op.type == "Cast" and op.inputs[0].op.type == "ReadVariableOp"
+            for op in graph.get_operations()
+        )
+
+    def act_casting_once() -> list[tf.Tensor]:
+        with casting_weights_once(layers):
+            return act()
+
+    weights = sum(len(layer.weights) for layer in layers)
+    assert (casts(act), casts(act_casting_once)) == (3 * weights, weights)
+
+
+def test_casting_weights_once_changes_no_bit(monkeypatch):
+    once = trained("mixed_bfloat16").get_weights()
+    monkeypatch.setattr(precision, "casting_weights_once", lambda _: contextlib.nullcontext())
+    for weight, expected in zip(once, trained("mixed_bfloat16").get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_a_users_network_has_its_own_precision():
