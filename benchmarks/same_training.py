@@ -25,7 +25,7 @@ STARTS = {
 
 
 def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | None) -> list[str]:
-    """The words by which a user starts the run, or lets it go on from where another was."""
+    """The words by which a user starts the run, or goes on with one that is branched off here."""
     settings = [f"env.backend={backend}", *STARTS[backend], *overrides]
     if checkpoint is None:
         return ["pong", *settings, "--overwrite"]
@@ -85,6 +85,8 @@ def main() -> int:
     parser.add_argument("--checkpoint", type=Path, help="of a run of Pong, from which all go on")
     parser.add_argument("--compare-only", action="store_true", help="runs that are there already")
     arguments = parser.parse_intermixed_args()
+    if arguments.checkpoint and not arguments.checkpoint.is_dir():
+        parser.error(f"--checkpoint {arguments.checkpoint}: expected a run's checkpoints/ckpt-N")
     same = True
     for seed in arguments.seeds:
         folders = {backend: arguments.out / f"s{seed}-{backend}" for backend in STARTS}

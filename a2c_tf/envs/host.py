@@ -121,7 +121,7 @@ class HostEnvironment:
     ) -> tuple[tf.Tensor, TimeStep]:
         """Token and time step from what `function` gives: arrays, as TensorFlow lets through.
 
-        As few of them as can be, since each costs as much time as many operations.
+        As few of them as can be, since TensorFlow parses numpy's version for each.
         """
         mask_signature = [((self._mask_size,), tf.bool)] if self._mask_size else []
         signature = [*self._signature, *mask_signature]
