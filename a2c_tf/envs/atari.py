@@ -71,6 +71,8 @@ def make_ale(config: EnvConfig) -> HostEnvironment:
     """ale-py's own vector environment, which steps the emulators on threads."""
     from ale_py.vector_env import AtariVectorEnv
 
+    from a2c_tf.envs import ale
+
     atari, game = config.atari, registered(f"ale_py:{config.id}").kwargs["game"]
     vector_env = AtariVectorEnv(
         game,
@@ -93,7 +95,9 @@ def make_ale(config: EnvConfig) -> HostEnvironment:
         episodic_life=False,
         life_loss_info=False,
     )
-    return adapt(_in_planes(vector_env, atari), config, "ale")
+    in_graph = atari.grayscale and ale.is_available()
+    kind = ale.AleEnvironment if in_graph else HostEnvironment
+    return adapt(_in_planes(vector_env, atari), config, "ale", kind)
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
@@ -112,9 +116,14 @@ def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
     return adapt(_in_planes(vector_env, config.atari), config, "gymnasium")
 
 
-def adapt(vector_env: VectorEnv, config: EnvConfig, backend: str) -> HostEnvironment:
+def adapt(
+    vector_env: VectorEnv,
+    config: EnvConfig,
+    backend: str,
+    kind: type[HostEnvironment] = HostEnvironment,
+) -> HostEnvironment:
     """The vector environment behind our contract."""
-    return HostEnvironment(
+    return kind(
         vector_env,
         config.id,
         backend,

@@ -138,10 +138,8 @@ class HostEnvironment:
         return token, TimeStep(observation, reward, discount, tf.cast(last, tf.bool), mask)
 
     def _reset(self, step: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, ...]:
-        entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
-        word = int(entropy.generate_state(1)[0] >> 1)
         with raising_at("reset", *CUT_OFF):
-            observation, info = self._vector_env.reset(seed=word)
+            observation, info = self._vector_env.reset(seed=reset_seed(seed))
         nothing = np.zeros(self.spec.num_envs, bool)
         return self._arrived(int(step), observation, nothing, nothing, nothing, info)
 
@@ -197,6 +195,12 @@ class HostEnvironment:
                     f"sub-environment {i}, step {step}: action_mask allows no action"
                 )
         return allowed
+
+
+def reset_seed(seed: np.ndarray) -> int:
+    """A vector environment's, of 31 bits, from ours, `[2]` int32."""
+    entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
+    return int(entropy.generate_state(1)[0] >> 1)
 
 
 def aligned_copy(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:

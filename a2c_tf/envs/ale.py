@@ -1,0 +1,108 @@
+"""ale-py's vector environment, stepped from within the compiled graph: no Python in between.
+
+ale-py made the functions for JAX. `HostEnvironment` does the same by Python, and stands in where
+they cannot be called.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from a2c_tf.envs import xla_handlers
+from a2c_tf.envs.failures import telling
+from a2c_tf.envs.host import HostEnvironment, reset_seed
+from a2c_tf.types import TimeStep
+
+RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"
+
+
+class AleState(NamedTuple):
+    """What orders the calls; the emulators' own state stays in ale-py."""
+
+    step: tf.Tensor
+    """scalar int64, since the reset of all."""
+    lives: tf.Tensor
+    """`[B]` int32, of the games."""
+
+
+@functools.cache
+def is_available() -> bool:
+    """Whether TensorFlow can call ale-py's functions: on the CPU, where their versions agree."""
+    functions = importlib.import_module("ale_py._ale_py")
+    if tf.config.list_physical_devices("GPU"):
+        return False
+    try:
+        for name, capsule in ((RESET, functions.VectorXLAReset), (STEP, functions.VectorXLAStep)):
+            xla_handlers.register(name, xla_handlers.address_of(capsule()))
+    except (AttributeError, xla_handlers.UnavailableError):
+        return False
+    return True
+
+
+class AleEnvironment(HostEnvironment):
+    """`AtariVectorEnv` with grey frames; raises as HostEnvironment does."""
+
+    def __init__(self, vector_env: Any, *arguments: Any, **settings: Any) -> None:
+        super().__init__(vector_env, *arguments, **settings)
+        self._handle = np.frombuffer(vector_env.ale.handle(), np.uint8)
+        """of an object in C++, which lives as long as the vector environment."""
+        self._compiled_reset = xla_handlers.program(self._started)
+        self._compiled_step = xla_handlers.program(self._stepped)
+
+    def reset(self, seed: tf.Tensor) -> tuple[AleState, TimeStep]:
+        """Starts every environment anew; `seed` is `[2]` int32."""
+        seeds = tf.numpy_function(telling(self._seeds), [seed], tf.int32)
+        seeds.set_shape([self.spec.num_envs])
+        return self._compiled_reset(seeds)
+
+    def step(self, state: AleState, action: tf.Tensor) -> tuple[AleState, TimeStep]:
+        """Steps every environment; the state makes each call wait for the one before."""
+        return self._compiled_step(state, action)
+
+    def _seeds(self, seed: np.ndarray) -> np.ndarray:
+        """Those that `AtariVectorEnv.reset` makes of one."""
+        seeds = reset_seed(seed) + np.arange(self.spec.num_envs)
+        return (seeds & np.iinfo(np.int32).max).astype(np.int32)
+
+    def _started(self, seeds: tf.Tensor) -> tuple[AleState, TimeStep]:
+        indices = tf.range(self.spec.num_envs)
+        results = [*self._frames, *[self._rows(tf.int32)] * 4]
+        _, observation, _, lives, *_ = self._call(RESET, [indices, seeds], results)
+        nothing = tf.zeros([self.spec.num_envs])
+        arrived = TimeStep(observation, nothing, nothing + 1, tf.zeros_like(nothing, tf.bool))
+        return AleState(tf.constant(0, tf.int64), lives), arrived
+
+    def _stepped(self, state: AleState, action: tf.Tensor) -> tuple[AleState, TimeStep]:
+        strength = tf.ones([self.spec.num_envs])  # of a paddle, where actions are continuous
+        ends = [self._rows(tf.bool)] * 2
+        results = [*self._frames, self._rows(tf.int32), *ends, *[self._rows(tf.int32)] * 4]
+        _, observation, reward, terminated, truncated, _, lives, *_ = self._call(
+            STEP, [tf.cast(action, tf.int32), strength], results
+        )
+        ended = terminated | (lives < state.lives) if self._lives else terminated
+        arrived = TimeStep(
+            observation,
+            tf.cast(reward, tf.float32),
+            tf.cast(~ended, tf.float32),
+            terminated | truncated,
+        )
+        return AleState(state.step + 1, lives), arrived
+
+    def _call(
+        self, name: str, arguments: list[tf.Tensor], results: list[tf.TensorSpec]
+    ) -> list[tf.Tensor]:
+        return xla_handlers.call(name, [tf.constant(self._handle), *arguments], results)
+
+    @property
+    def _frames(self) -> list[tf.TensorSpec]:
+        """Of every call the first results: the handle again, and what is seen."""
+        shape = [self.spec.num_envs, *self.spec.observation_shape]
+        return [tf.TensorSpec(self._handle.shape, tf.uint8), tf.TensorSpec(shape, tf.uint8)]
+
+    def _rows(self, dtype: tf.DType) -> tf.TensorSpec:
+        return tf.TensorSpec([self.spec.num_envs], dtype)
