@@ -1,7 +1,7 @@
-"""ale-py's vector environment, stepped from within the compiled graph: no Python in between.
+"""ale-py's vector environment, stepped from within the compiled graph.
 
-ale-py made the functions for JAX. `HostEnvironment` does the same by Python, and stands in where
-they cannot be called.
+ale-py made the functions for JAX. `HostEnvironment` does the same by Python and arrays of numpy,
+and stands in where they cannot be called.
 """
 
 from __future__ import annotations

@@ -68,13 +68,16 @@ def max_steps(config: EnvConfig) -> int:
 
 
 def make_ale(config: EnvConfig) -> HostEnvironment:
-    """ale-py's own vector environment, which steps the emulators on threads."""
+    """ale-py's own vector environment, stepped from within the graph where that can be."""
+    return adapt_ale(make_ale_vector(config), config)
+
+
+def make_ale_vector(config: EnvConfig) -> VectorEnv:
+    """An `AtariVectorEnv`, which steps the emulators on threads."""
     from ale_py.vector_env import AtariVectorEnv
 
-    from a2c_tf.envs import ale
-
     atari, game = config.atari, registered(f"ale_py:{config.id}").kwargs["game"]
-    vector_env = AtariVectorEnv(
+    return AtariVectorEnv(
         game,
         config.num_envs,
         num_threads=config.num_threads,
@@ -95,9 +98,15 @@ def make_ale(config: EnvConfig) -> HostEnvironment:
         episodic_life=False,
         life_loss_info=False,
     )
-    in_graph = atari.grayscale and ale.is_available()
+
+
+def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
+    """ale-py's vector environment behind our contract."""
+    from a2c_tf.envs import ale
+
+    in_graph = config.atari.grayscale and ale.is_available()
     kind = ale.AleEnvironment if in_graph else HostEnvironment
-    return adapt(_in_planes(vector_env, atari), config, "ale", kind)
+    return adapt(_in_planes(vector_env, config.atari), config, "ale", kind)
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:

@@ -40,7 +40,7 @@ def build(work: Work) -> protocol.Built:
     agent = agents.make_agent(env.spec, config)
     mode = builders.make_mode(env.spec, agent, config)
     makers = {
-        STEPPING: lambda: _stepping(env, agent, config),
+        STEPPING: lambda: make_stepping(env, agent, config),
         ACTING: lambda: _acting(env, agent, config),
         TRAINING: lambda: _training(env, agent, config),
     }
@@ -110,7 +110,7 @@ def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.R
     return _looped(env, agent, config, advance, policy, mode.whole_xla, scope)
 
 
-def _stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
+def make_stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
     """The environment alone, with random actions."""
     distribution = agent.distribution
     size = distribution.head_size + distribution.free_size

@@ -1,0 +1,92 @@
+"""`python -m benchmarks.bare_loop`: Pong by our environment and by ale-py's bare loop, in turns.
+
+Both step the same emulators. Those of two processes differ in speed by a fifth, so that
+`benchmarks.throughput`, which measures each loop in a process of its own, tells less of the loops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from a2c_tf import startup
+from a2c_tf.command_line import at_least
+
+SECONDS = 0.4
+"""of a turn: shorter than what else a shared machine does."""
+
+Loop = Callable[[int], object]
+"""steps the emulators so many times."""
+
+
+def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
+    """Ours and the bare one, and of how many steps those are multiples that ours can take."""
+    import numpy as np
+
+    from a2c_tf import agents
+    from a2c_tf.envs import atari
+    from benchmarks.workers import ours
+    from benchmarks.works import PONG
+
+    config = ours.make_config(PONG._replace(num_envs=num_envs))
+    vector_env = atari.make_ale_vector(config.env)
+    env = atari.adapt_ale(vector_env, config.env)
+    run = ours.make_stepping(env, agents.make_agent(env.spec, config), config)
+    unroll_length = config.a2c.unroll_length
+    rng = np.random.default_rng(0)
+    actions = len(env.spec.action_meanings)
+
+    def bare(steps: int) -> None:
+        for _ in range(steps):
+            vector_env.step(rng.integers(0, actions, num_envs))
+
+    return lambda steps: run(steps // unroll_length), bare, unroll_length
+
+
+def measure(loops: tuple[Loop, Loop], steps: int, turns: int) -> list[tuple[float, float]]:
+    """Seconds of ours and of the bare loop for so many steps, the one first, then the other."""
+    pairs = []
+    for turn in range(turns):
+        seconds = {}
+        for i in (0, 1) if turn % 2 else (1, 0):
+            start = time.perf_counter()
+            loops[i](steps)
+            seconds[i] = time.perf_counter() - start
+        pairs.append((seconds[0], seconds[1]))
+    return pairs
+
+
+def main() -> int:
+    arguments = _parse()
+    startup.import_tensorflow()
+    ours, bare, multiple = make_loops(arguments.num_envs)
+    for loop in (ours, bare):  # compiles
+        loop(multiple)
+    start = time.perf_counter()
+    bare(multiple)
+    steps = multiple * max(1, round(SECONDS / (time.perf_counter() - start)))
+    pairs = measure((ours, bare), steps, arguments.turns)
+    rates = [
+        steps * arguments.num_envs / statistics.median(taken) for taken in zip(*pairs, strict=True)
+    ]
+    shares = [bare_seconds / our_seconds for our_seconds, bare_seconds in pairs]
+    error = statistics.stdev(shares) / len(shares) ** 0.5
+    print(
+        f"Pong, B={arguments.num_envs}: {rates[0]:,.0f} of {rates[1]:,.0f} steps/s; turn by turn "
+        f"{statistics.mean(shares):.1%} ± {error:.1%} of the bare loop ({len(shares)} turns)"
+    )
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bare_loop", description=__doc__)
+    parser.add_argument("--num-envs", type=at_least(1), default=128)
+    parser.add_argument("--turns", type=at_least(2), default=200, help="of each loop")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
