@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import signal
 from types import FrameType
 from typing import Any
@@ -152,11 +151,14 @@ def test_frames_in_colour_are_put_in_planes_by_python() -> None:
     assert type(env) is HostEnvironment
 
 
-def test_an_error_of_a_handler_is_raised() -> None:
-    """Another shape of the results than ale-py's own."""
+def test_an_exception_of_ale_is_raised_and_leaves_the_emulators_alone() -> None:
     env = make(AleEnvironment)
-    call = functools.partial(
-        xla_handlers.call, ale.STEP, [tf.constant(env._handle)], [tf.TensorSpec([3], tf.int32)]
-    )
-    with pytest.raises(tf.errors.OpError, match="Wrong number of arguments"):
-        tf.function(call, jit_compile=True, autograph=False)()
+
+    def reset_too_many() -> list[tf.Tensor]:
+        indices = tf.range(env.spec.num_envs + 1)
+        results = [*env._frames, *[env._rows(tf.int32)] * 4]
+        return env._call(ale.RESET, [indices, indices], results)
+
+    with pytest.raises(tf.errors.InternalError, match=r"env_id 3 is out of range \[0, 3\)"):
+        xla_handlers.program(reset_too_many)()
+    assert_alike(played(env, 30), played(make(HostEnvironment), 30))
