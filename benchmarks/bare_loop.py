@@ -7,6 +7,7 @@ Both step the same emulators. Those of two processes differ in speed by a fifth,
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import sys
 import time
@@ -61,6 +62,9 @@ def measure(loops: tuple[Loop, Loop], steps: int, turns: int) -> list[tuple[floa
 
 def main() -> int:
     arguments = _parse()
+    if importlib.util.find_spec("ale_py") is None:
+        print("error: no ale-py: pip install 'a2c_tf[atari]'", file=sys.stderr)
+        return 2
     startup.import_tensorflow()
     ours, bare, multiple = make_loops(arguments.num_envs)
     for loop in (ours, bare):  # compiles
