@@ -1,6 +1,6 @@
 """`python -m benchmarks.bare_loop`: Pong by our environment and by ale-py's bare loop, in turns.
 
-Both step the same emulators. Those of two processes differ in speed by a fifth, so that
+Both step the same emulators. Those of two processes may differ in speed by a third, so that
 `benchmarks.throughput`, which measures each loop in a process of its own, tells less of the loops.
 """
 
