@@ -45,7 +45,11 @@ def is_available() -> bool:
 
 
 class AleEnvironment(HostEnvironment):
-    """`AtariVectorEnv` with grey frames; raises as HostEnvironment does."""
+    """`AtariVectorEnv` with grey frames.
+
+    Raises:
+      tf.errors.InternalError: from `reset` and `step`, where ale-py raised.
+    """
 
     def __init__(self, vector_env: Any, *arguments: Any, **settings: Any) -> None:
         super().__init__(vector_env, *arguments, **settings)

@@ -14,6 +14,7 @@ from rollouts import eager, graph, rollout, seed_of
 from a2c_tf.envs import ale, atari, registry, xla_handlers
 from a2c_tf.envs.ale import AleEnvironment
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.failures import HostEnvironmentError, failures_named
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.settings import AtariConfig, EnvConfig
 from a2c_tf.types import TimeStep
@@ -159,6 +160,7 @@ def test_an_exception_of_ale_is_raised_and_leaves_the_emulators_alone() -> None:
         results = [*env._frames, *[env._rows(tf.int32)] * 4]
         return env._call(ale.RESET, [indices, indices], results)
 
-    with pytest.raises(tf.errors.InternalError, match=r"env_id 3 is out of range \[0, 3\)"):
+    told = r"^environment Games-v0 raised during reset: .*env_id 3 is out of range \[0, 3\)$"
+    with pytest.raises(HostEnvironmentError, match=told), failures_named("Games-v0"):
         xla_handlers.program(reset_too_many)()
     assert_alike(played(env, 30), played(make(HostEnvironment), 30))
