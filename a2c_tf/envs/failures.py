@@ -65,6 +65,7 @@ def failures_named(env_id: str) -> Iterator[None]:
         told = re.search(rf"\b{HostCallError.__name__}: (.*)", message)
         if told:
             raise _named(env_id, told[1]) from None
+        # of `envs.ale`, whose environment TensorFlow calls without Python
         if by_ale := re.search(r"Exception during (\w+: .*)", message):
             raise HostEnvironmentError(f"environment {env_id} raised during {by_ale[1]}") from None
         kind, reason = type(error).__name__, " ".join(message.split())
