@@ -22,10 +22,10 @@ RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"
 
 
 class AleState(NamedTuple):
-    """What orders the calls; the emulators' own state stays in ale-py."""
+    """The emulators' own state stays in ale-py."""
 
-    step: tf.Tensor
-    """scalar int64, since the reset of all."""
+    handle: tf.Tensor
+    """`[8]` uint8, where the emulators are; that each call hands it on keeps the calls in order."""
     lives: tf.Tensor
     """`[B]` int32, of the games."""
 
@@ -76,17 +76,19 @@ class AleEnvironment(HostEnvironment):
     def _started(self, seeds: tf.Tensor) -> tuple[AleState, TimeStep]:
         indices = tf.range(self.spec.num_envs)
         results = [*self._frames, *[self._rows(tf.int32)] * 4]
-        _, observation, _, lives, *_ = self._call(RESET, [indices, seeds], results)
+        arguments = [tf.constant(self._handle), indices, seeds]
+        handle, observation, _, lives, *_ = xla_handlers.call(RESET, arguments, results)
         nothing = tf.zeros([self.spec.num_envs])
         arrived = TimeStep(observation, nothing, nothing + 1, tf.zeros_like(nothing, tf.bool))
-        return AleState(tf.constant(0, tf.int64), lives), arrived
+        return AleState(handle, lives), arrived
 
     def _stepped(self, state: AleState, action: tf.Tensor) -> tuple[AleState, TimeStep]:
         strength = tf.ones([self.spec.num_envs])  # of a paddle, where actions are continuous
         ends = [self._rows(tf.bool)] * 2
         results = [*self._frames, self._rows(tf.int32), *ends, *[self._rows(tf.int32)] * 4]
-        _, observation, reward, terminated, truncated, _, lives, *_ = self._call(
-            STEP, [tf.cast(action, tf.int32), strength], results
+        arguments = [state.handle, tf.cast(action, tf.int32), strength]
+        handle, observation, reward, terminated, truncated, _, lives, *_ = xla_handlers.call(
+            STEP, arguments, results
         )
         ended = terminated | (lives < state.lives) if self._lives else terminated
         arrived = TimeStep(
@@ -95,12 +97,7 @@ class AleEnvironment(HostEnvironment):
             tf.cast(~ended, tf.float32),
             terminated | truncated,
         )
-        return AleState(state.step + 1, lives), arrived
-
-    def _call(
-        self, name: str, arguments: list[tf.Tensor], results: list[tf.TensorSpec]
-    ) -> list[tf.Tensor]:
-        return xla_handlers.call(name, [tf.constant(self._handle), *arguments], results)
+        return AleState(handle, lives), arrived
 
     @property
     def _frames(self) -> list[tf.TensorSpec]:

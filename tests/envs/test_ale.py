@@ -12,7 +12,7 @@ import tensorflow as tf
 from rollouts import eager, graph, rollout, seed_of
 
 from a2c_tf.envs import ale, atari, registry, xla_handlers
-from a2c_tf.envs.ale import AleEnvironment
+from a2c_tf.envs.ale import AleEnvironment, AleState
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.failures import HostEnvironmentError, failures_named
 from a2c_tf.envs.host import HostEnvironment
@@ -64,6 +64,25 @@ def test_it_steps_as_python_does(settings: dict[str, Any]) -> None:
 def test_the_tests_above_lose_lives() -> None:
     stream = played(make(AleEnvironment), 260, 3)
     assert ((stream.discount == 0) & ~stream.last).any()
+
+
+def test_steps_of_one_program_keep_their_order() -> None:
+    """Though no action follows from what was seen, which would order them."""
+    env, steps = make(AleEnvironment), 12
+    actions = np.random.default_rng(0).integers(0, env.spec.action_space.n, (steps, 3), np.int32)
+
+    def unrolled(state: AleState) -> TimeStep:
+        met = []
+        for action in actions:
+            state, arrived = env.step(state, tf.constant(action))
+            met.append(arrived)
+        return tf.nest.map_structure(lambda *rows: tf.stack(rows), *met)
+
+    compiled = xla_handlers.program(unrolled)
+    expected = tf.nest.map_structure(lambda rows: rows[1:], played(make(HostEnvironment), steps))
+    for _ in range(5):
+        state, _ = env.reset(seed_of(0))
+        assert_alike(compiled(state), expected)
 
 
 @pytest.mark.parametrize("variant", [eager, graph])
@@ -158,7 +177,8 @@ def test_an_exception_of_ale_is_raised_and_leaves_the_emulators_alone() -> None:
     def reset_too_many() -> list[tf.Tensor]:
         indices = tf.range(env.spec.num_envs + 1)
         results = [*env._frames, *[env._rows(tf.int32)] * 4]
-        return env._call(ale.RESET, [indices, indices], results)
+        arguments = [tf.constant(env._handle), indices, indices]
+        return xla_handlers.call(ale.RESET, arguments, results)
 
     told = r"^environment Games-v0 raised during reset: .*env_id 3 is out of range \[0, 3\)$"
     with pytest.raises(HostEnvironmentError, match=told), failures_named("Games-v0"):
