@@ -37,7 +37,6 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
     vector_env = atari.make_ale_vector(config.env)
     env = atari.adapt_ale(vector_env, config.env)
     run = ours.make_stepping(env, agents.make_agent(env.spec, config), config)
-    unroll_length = config.a2c.unroll_length
     rng = np.random.default_rng(0)
     actions = len(env.spec.action_meanings)
 
@@ -45,7 +44,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
         for _ in range(steps):
             vector_env.step(rng.integers(0, actions, num_envs))
 
-    return lambda steps: run(steps // unroll_length), bare, unroll_length
+    return run, bare, config.a2c.unroll_length
 
 
 def measure(loops: tuple[Loop, Loop], steps: int, turns: int) -> list[tuple[float, float]]:

@@ -7,6 +7,7 @@ import functools
 import os
 import platform
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from a2c_tf import startup
@@ -20,11 +21,12 @@ import tensorflow as tf
 from a2c_tf import agents, builders, shards, train_step
 from a2c_tf.command_line import CommandError
 from a2c_tf.config import Config, parse
-from a2c_tf.envs import registry
+from a2c_tf.envs import registry, xla_handlers
+from a2c_tf.envs.ale import AleEnvironment
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
-from a2c_tf.types import EnvSpec, TimeStep, UnrollState
-from a2c_tf.unroll import Advance, Policy, make_advance
+from a2c_tf.types import Accelerate, EnvSpec, TimeStep, UnrollState
+from a2c_tf.unroll import Advance, Policy, Step, make_advance
 from benchmarks import operations
 from benchmarks.workers import protocol
 from benchmarks.works import ACTING, STEPPING, TRAINING, Work
@@ -107,7 +109,9 @@ def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.R
     advance = mode.accelerate_advance(choice)
     scope = functools.partial(builders.network_scope, agent.model, config, mode)
     policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
-    return _looped(env, agent, config, advance, policy, mode.whole_xla, scope)
+    compiling = train_step.xla if mode.whole_xla else _in_graph
+    start = agent.start(env, agents.make_seeds(0))
+    return _looped(advance, policy, start, compiling, _written_out(env, config), scope)
 
 
 def make_stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
@@ -115,46 +119,65 @@ def make_stepping(env: Environment, agent: agents.Agent, config: Config) -> prot
     distribution = agent.distribution
     size = distribution.head_size + distribution.free_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
+    start = agent.start(env, agents.make_seeds(0))
+    if isinstance(env, AleEnvironment):  # which XLA calls
+        advance = _unseen(make_advance(env, distribution))
+        start = advance(start, uniform)[0]
+        return _looped(advance, lambda *_: uniform, start, xla_handlers.program)
     in_graph = env.spec.backend == "graph"
-    choice = train_step.as_it_is if in_graph else train_step.xla
+    choice, compiling = (
+        (train_step.as_it_is, train_step.xla) if in_graph else (train_step.xla, _in_graph)
+    )
     advance = make_advance(env, distribution, accelerate=choice)
-    return _looped(env, agent, config, advance, lambda *_: uniform, in_graph)
+    return _looped(advance, lambda *_: uniform, start, compiling, _written_out(env, config))
+
+
+def _in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    return tf.function(function, autograph=False)
+
+
+def _unseen(advance: Advance) -> Advance:
+    """Leaves the frames where ale-py has written them, since a loop of XLA's would copy them."""
+
+    def unseen(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
+        state, step = advance(state, output)
+        return state._replace(time_step=state.time_step._replace(observation=())), step
+
+    return unseen
+
+
+def _written_out(env: Environment, config: Config) -> int:
+    """Steps of a turn: a turn of TensorFlow's own loop costs some 150 us."""
+    return 1 if env.spec.backend == "graph" else config.a2c.unroll_length
 
 
 def _looped(
-    env: Environment,
-    agent: agents.Agent,
-    config: Config,
     advance: Advance,
     policy: Policy,
-    whole_xla: bool,
+    state: UnrollState,
+    compiling: Accelerate,
+    written_out: int = 1,
     scope: train_step.Scope = contextlib.nullcontext,
 ) -> protocol.Run:
-    """Steps in one compiled call, autoresets not counted.
-
-    Those on the host are written out as many at a time as in training: no loop of XLA's goes
-    around them, and a turn of TensorFlow's own costs some 150 us.
-    """
-    written_out = 1 if env.spec.backend == "graph" else config.a2c.unroll_length
+    """Runs at least so many steps in one compiled call, autoresets not counted."""
 
     def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
         for _ in range(written_out):
             output = policy(state.time_step.observation, state.core_state)
             state, step = advance(state, output)
             rows += tf.reduce_sum(tf.cast(step.mask, tf.int64))
-        return i + 1, rows, state
+        return i + written_out, rows, state
 
     def many(state: UnrollState, steps: tf.Tensor) -> tuple[tf.Tensor, UnrollState]:
         start = (tf.constant(0), tf.constant(0, tf.int64), state)
         with scope():
             return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
 
-    compiled = tf.function(many, jit_compile=whole_xla, autograph=False)
-    state = agent.start(env, agents.make_seeds(0))
+    compiled = compiling(many)
 
-    def run(size: int) -> int:
+    def run(steps: int) -> int:
         nonlocal state
-        rows, state = compiled(state, tf.constant(size))
+        rows, state = compiled(state, tf.constant(steps))
         return int(rows)
 
     return run
