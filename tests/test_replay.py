@@ -37,8 +37,7 @@ def score(output: dict[str, tf.Tensor]) -> tf.Tensor:
 
 
 @pytest.mark.parametrize("torso", OBSERVATIONS)
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(("shared", "activation"), [(True, "relu"), (False, "tanh")])
 @pytest.mark.parametrize("anew", [False, True])
 def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, anew, variant):
     model, observation = make(torso, shared=shared, activation=activation)

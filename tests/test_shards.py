@@ -157,7 +157,7 @@ TREES = {
     "one program": {
         "env": {"id": "CartPole-v1", "num_envs": 8},
         "network": {"torso": "mlp", "hidden": [16], "normalize_observation": True},
-        "a2c": {"scale_reward": True, "normalize_advantage": True},
+        "a2c": {"unroll_length": 2, "scale_reward": True, "normalize_advantage": True},
         "run": {"inspect_every": 2},
     },
 }

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import tensorflow as tf
-from contract import NUM_ENVS, GraphEnvironmentContract
+from contract import GraphEnvironmentContract
 from rollouts import random_actions, rollout, seed_of
 from scipy import stats
 
@@ -91,12 +91,12 @@ class ClassicControlContract(GraphEnvironmentContract):
     def test_truncation_at_gymnasiums_limit(self) -> None:
         limit = gymnasium.spec(self.gymnasium_id).max_episode_steps
         for elapsed, last in [(limit - 2, False), (limit - 1, True)]:
-            time_step = self._step_after(self.environment(NUM_ENVS), elapsed)
+            time_step = self._step_after(self.environment(self.num_envs), elapsed)
             assert np.all(time_step.last == last)
             assert np.all(time_step.discount == 1)
 
     def test_no_limit_never_truncates(self) -> None:
-        time_step = self._step_after(self.make(NUM_ENVS, max_episode_steps=None), 10**6)
+        time_step = self._step_after(self.make(self.num_envs, max_episode_steps=None), 10**6)
         assert not np.any(time_step.last)
 
     def assert_ends(self, game: Any, action: np.ndarray, reward: float) -> None:
@@ -115,5 +115,5 @@ class ClassicControlContract(GraphEnvironmentContract):
 
     def _step_after(self, env: GraphEnvironment, elapsed: int) -> TimeStep:
         state, _ = env.reset(seed_of(0))
-        state = state._replace(elapsed=tf.fill([NUM_ENVS], elapsed))
+        state = state._replace(elapsed=tf.fill([self.num_envs], elapsed))
         return env.step(state, tf.constant(random_actions(env.spec, 1)[0]))[1]

@@ -31,12 +31,11 @@ from rollouts import (
 from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.types import TimeStep
 
-NUM_ENVS = 8
-
 
 class EnvironmentContract:
     """NEXT_STEP autoreset, shapes and dtypes, seeds, truncation against termination."""
 
+    num_envs: int = 8
     tolerance: float = 0.0
     """by how much observations may differ between eager, `tf.function` and XLA."""
     steps: int = 40
@@ -61,7 +60,7 @@ class EnvironmentContract:
         assert len(spec.action_meanings) in (0, getattr(spec.action_space, "n", 0))
 
     def test_reset_starts_an_episode_in_every_environment(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         _, time_step = env.reset(seed_of(0))
         assert_in_spec(time_step, env.spec)
         assert np.all(time_step.reward == 0)
@@ -70,14 +69,14 @@ class EnvironmentContract:
         assert all(self.is_first(observation) for observation in time_step.observation.numpy())
 
     def test_steps_stay_in_the_spec(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         step, (state, _) = self.quickest(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.steps):
             state, time_step = step(state, tf.constant(action))
             assert_in_spec(time_step, env.spec)
 
     def test_shapes_are_known_when_traced(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         action = tf.constant(random_actions(env.spec, 1)[0])
 
         @tf.function
@@ -104,17 +103,17 @@ class EnvironmentContract:
         assert all(self.is_first(observation) for observation in stream.observation[1:][fresh])
 
     def test_the_step_after_the_last_ignores_the_action(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         actions = random_actions(env.spec, self.steps)
         stream = self._rollout(env, actions)
         fresh = stream.last[:-1]
         others = random_actions(env.spec, self.steps, seed=1)
         assert np.any(others[fresh] != actions[fresh])
         actions[fresh] = others[fresh]
-        assert_same(self._rollout(self.make(NUM_ENVS), actions), stream)
+        assert_same(self._rollout(self.make(self.num_envs), actions), stream)
 
     def test_a_seed_names_a_stream(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         actions = random_actions(env.spec, self.steps)
         first = self._rollout(env, actions, seed=1)
         assert_same(self._rollout(env, actions, seed=1), first)
@@ -122,8 +121,8 @@ class EnvironmentContract:
         assert np.any(another.observation != first.observation)
 
     def test_a_graph_gives_the_same_stream(self) -> None:
-        actions = random_actions(self.make(NUM_ENVS).spec, self.steps)
-        stream = rollout(self.make(NUM_ENVS), actions, variant=tf.function)
+        actions = random_actions(self.make(self.num_envs).spec, self.steps)
+        stream = rollout(self.make(self.num_envs), actions, variant=tf.function)
         assert_same(stream, self._stream(), self.tolerance)
 
     def test_environments_of_a_batch_start_differently(self) -> None:
@@ -134,18 +133,18 @@ class EnvironmentContract:
             assert (len(distinct) > 1) == self.starts_vary
 
     def test_truncation_is_last_with_discount_1(self) -> None:
-        env = self.make(NUM_ENVS, max_episode_steps=self.limit)
+        env = self.make(self.num_envs, max_episode_steps=self.limit)
         stream = self._rollout(env, random_actions(env.spec, self.steps))
         # a reset costs a step, so that every self.limit + 1 steps an episode is cut
         expected = np.arange(self.steps + 1) % (self.limit + 1) == self.limit
-        np.testing.assert_array_equal(stream.last, np.tile(expected[:, None], NUM_ENVS))
+        np.testing.assert_array_equal(stream.last, np.tile(expected[:, None], self.num_envs))
         assert np.all(stream.discount == 1)
 
     def test_termination_at_the_limit_has_discount_0(self) -> None:
         terminated = self._stream().discount == 0
         first = int(terminated.any(axis=1).argmax())  # the first row in which one terminates
         assert first > self.limit
-        env = self.make(NUM_ENVS, max_episode_steps=first)
+        env = self.make(self.num_envs, max_episode_steps=first)
         stream = rollout(env, random_actions(env.spec, self.steps)[:first])
         np.testing.assert_array_equal(stream.discount[first] == 0, terminated[first])
         assert not stream.last[:first].any()
@@ -161,7 +160,7 @@ class EnvironmentContract:
 @functools.cache
 def eager_stream(contract: type[EnvironmentContract]) -> TimeStep:
     """What random actions give."""
-    env = contract().make(NUM_ENVS)
+    env = contract().make(contract.num_envs)
     stream = rollout(env, random_actions(env.spec, contract.steps))
     for leaf in tf.nest.flatten(stream):
         leaf.flags.writeable = False
@@ -177,12 +176,12 @@ class GraphEnvironmentContract(EnvironmentContract):
         raise NotImplementedError
 
     def test_xla_gives_the_same_stream(self) -> None:
-        actions = random_actions(self.make(NUM_ENVS).spec, self.steps)
-        stream = rollout(self.make(NUM_ENVS), actions, variant=xla)
+        actions = random_actions(self.make(self.num_envs).spec, self.steps)
+        stream = rollout(self.make(self.num_envs), actions, variant=xla)
         assert_same(stream, self._stream(), self.tolerance)
 
     def test_a_state_and_an_action_have_one_outcome(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         actions = [tf.constant(action) for action in random_actions(env.spec, self.steps)]
         states, outcomes = [env.reset(seed_of(0))[0]], []
         for action in actions:
@@ -192,7 +191,7 @@ class GraphEnvironmentContract(EnvironmentContract):
             assert_same(env.step(state, action), outcome)
 
     def test_the_step_after_the_last_has_one_outcome_for_all_actions(self) -> None:
-        env = self.make(NUM_ENVS, max_episode_steps=self.limit)
+        env = self.make(self.num_envs, max_episode_steps=self.limit)
         step, (state, _) = self.quickest(env.step), env.reset(seed_of(0))
         for action in random_actions(env.spec, self.limit):
             state, _ = step(state, tf.constant(action))
@@ -202,7 +201,7 @@ class GraphEnvironmentContract(EnvironmentContract):
         assert_same(step(state, tf.constant(a)), step(state, tf.constant(b)))
 
     def test_environments_do_not_touch_each_other(self) -> None:
-        env = self.make(NUM_ENVS)
+        env = self.make(self.num_envs)
         actions = random_actions(env.spec, self.steps)
         stream = self._rollout(env, actions)
         actions[:, 0] = random_actions(env.spec, self.steps, seed=1)[:, 0]
@@ -213,7 +212,7 @@ class GraphEnvironmentContract(EnvironmentContract):
         assert np.any(changed.observation[:, 0] != stream.observation[:, 0])
 
     def test_a_sticky_step_executes_the_action_before(self) -> None:
-        env = self.make(4 * NUM_ENVS, sticky_action_probability=0.25)
+        env = self.make(4 * self.num_envs, sticky_action_probability=0.25)
         step, (state, time_step) = self.quickest(env.step), env.reset(seed_of(0))
         assert not np.any(state.executed)
         repeats = []

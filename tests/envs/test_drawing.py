@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from rollouts import random_actions, seed_of, xla
+from rollouts import graph, random_actions, seed_of
 
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import GraphEnvironment
@@ -35,7 +35,7 @@ def test_each_environment_draws_itself(env_id: str) -> None:
     assert isinstance(env, GraphEnvironment)
     state, _ = env.reset(seed_of(0))
     before = env.draw(state)
-    step = xla(env.step)
+    step = graph(env.step)
     for action in random_actions(env.spec, 7):  # in so many steps something moves everywhere
         state, _ = step(state, tf.constant(action))
     after = env.draw(state)
