@@ -10,6 +10,8 @@ import gymnasium
 import numpy as np
 import pytest
 
+from a2c_tf import agents
+from a2c_tf.envs import atari
 from a2c_tf.networks import make_actor_critic
 from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
@@ -17,6 +19,7 @@ from benchmarks import operations, works
 from benchmarks.processes import NETWORK, OURS, Library, WorkerError, started
 from benchmarks.results import Limits, Results, WorkResult, from_json
 from benchmarks.throughput_table import table
+from benchmarks.workers import ours
 
 
 def test_operations_of_the_nature_network():
@@ -30,6 +33,22 @@ def test_operations_of_the_nature_network():
     training = forward + forward + 2 * others + forward // 2
     assert operations.count(model, 2, True) == (forward, training)
     assert operations.count(model, 2, False) == (forward, training + forward)
+
+
+def test_a_loop_of_xla_steps_the_emulators_as_often_as_it_says():
+    pytest.importorskip("ale_py")
+    config = ours.make_config(works.PONG._replace(num_envs=2))
+    vector_env = atari.make_ale_vector(config.env)
+    env = atari.adapt_ale(vector_env, config.env)
+    run = ours.make_stepping(env, agents.make_agent(env.spec, config), config)
+
+    def frames() -> np.ndarray:
+        *_, info = vector_env.step(np.zeros(2, np.int64))
+        return info["episode_frame_number"].copy()
+
+    before = frames()
+    assert run(30) == 60
+    np.testing.assert_array_equal(frames() - before, 31 * 4)  # frames() takes a step, too
 
 
 def test_the_roofline_adds_the_time_of_environment_and_network():
