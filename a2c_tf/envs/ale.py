@@ -22,7 +22,7 @@ RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"
 
 
 class AleState(NamedTuple):
-    """The emulators' own state stays in ale-py."""
+    """Of the environment that gave it, for no other; the emulators' own state stays in ale-py."""
 
     handle: tf.Tensor
     """`[8]` uint8, where the emulators are; that each call hands it on keeps the calls in order."""

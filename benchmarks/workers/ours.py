@@ -25,7 +25,7 @@ from a2c_tf.envs import registry, xla_handlers
 from a2c_tf.envs.ale import AleEnvironment
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
-from a2c_tf.types import Accelerate, EnvSpec, TimeStep, UnrollState
+from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance
 from benchmarks import operations
 from benchmarks.workers import protocol
@@ -116,20 +116,20 @@ def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.R
 
 def make_stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
     """The environment alone, with random actions."""
-    distribution = agent.distribution
+    distribution, start = agent.distribution, agent.start(env, agents.make_seeds(0))
     size = distribution.head_size + distribution.free_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
-    start = agent.start(env, agents.make_seeds(0))
+
+    def policy(observation: Any, core_state: CoreState) -> StepOutput:
+        return uniform
+
     if isinstance(env, AleEnvironment):  # which XLA calls
         advance = _unseen(make_advance(env, distribution))
-        start = advance(start, uniform)[0]
-        return _looped(advance, lambda *_: uniform, start, xla_handlers.program)
-    in_graph = env.spec.backend == "graph"
-    choice, compiling = (
-        (train_step.as_it_is, train_step.xla) if in_graph else (train_step.xla, _in_graph)
-    )
-    advance = make_advance(env, distribution, accelerate=choice)
-    return _looped(advance, lambda *_: uniform, start, compiling, _written_out(env, config))
+        return _looped(advance, policy, advance(start, uniform)[0], xla_handlers.program)
+    if env.spec.backend == "graph":
+        return _looped(make_advance(env, distribution), policy, start, train_step.xla)
+    advance = make_advance(env, distribution, accelerate=train_step.xla)
+    return _looped(advance, policy, start, _in_graph, _written_out(env, config))
 
 
 def _in_graph(function: Callable[..., Any]) -> Callable[..., Any]:

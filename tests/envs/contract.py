@@ -36,6 +36,7 @@ class EnvironmentContract:
     """NEXT_STEP autoreset, shapes and dtypes, seeds, truncation against termination."""
 
     num_envs: int = 8
+    """of a batch."""
     tolerance: float = 0.0
     """by how much observations may differ between eager, `tf.function` and XLA."""
     steps: int = 40

@@ -66,18 +66,18 @@ def no_puzzle_left() -> Any:
     registry.GRAPH_NATIVE.pop("Puzzle-v0", None)
 
 
-@pytest.mark.parametrize(
-    ("observation", "action", "network", "updates"),
-    [
-        ("vector", "box", {"squash_actions": True, "normalize_observation": True}, 600),
-        ("bits", "box", {"normalize_observation": True}, 600),
-        ("discrete", "multi", {}, 600),
-        ("multi", "bits", {}, 600),
-        ("dict", "discrete", {}, 250),
-        ("first", "discrete", {"torso": "minatar"}, 250),
-        ("last", "discrete", {"torso": "minatar"}, 250),
-    ],
-)
+KINDS = [
+    ("vector", "box", {"squash_actions": True, "normalize_observation": True}, 600),
+    ("bits", "box", {"normalize_observation": True}, 600),
+    ("discrete", "multi", {}, 600),
+    ("multi", "bits", {}, 600),
+    ("dict", "discrete", {}, 250),
+    ("first", "discrete", {"torso": "minatar"}, 250),
+    ("last", "discrete", {"torso": "minatar"}, 250),
+]
+
+
+@pytest.mark.parametrize(("observation", "action", "network", "updates"), KINDS)
 def test_each_kind_of_observation_and_action_is_learnt(
     observation, action, network, updates, tmp_path
 ):
@@ -91,11 +91,8 @@ def test_each_kind_of_observation_and_action_is_learnt(
 
 
 def test_no_kind_is_left_out():
-    (cases,) = (
-        mark.args[1] for mark in test_each_kind_of_observation_and_action_is_learnt.pytestmark
-    )
-    assert {case[0] for case in cases} == OBSERVATIONS.keys()
-    assert {case[1] for case in cases} == ACTIONS.keys()
+    observations, actions, *_ = zip(*KINDS, strict=True)
+    assert set(observations) == OBSERVATIONS.keys() and set(actions) == ACTIONS.keys()
 
 
 def test_the_best_action_is_taken_where_it_is_allowed_and_never_else(tmp_path):
