@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import keras
 
 from a2c_tf import networks, observations, optimizers, precision, replay, shards, train_step
-from a2c_tf.agents import Agent
+from a2c_tf.agent import Agent
 from a2c_tf.config import Config, ConfigError
+from a2c_tf.diagnostics import Inspector
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.inspection import Inspector
 from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
 from a2c_tf.normalization import RewardScale

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from a2c_tf.atomic_files import sync_folder, synced
-from a2c_tf.command_line import NO_CHECKPOINT, CommandError
+from a2c_tf.cli import NO_CHECKPOINT, CommandError
 
 SCHEMA = 1
 MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"

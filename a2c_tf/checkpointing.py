@@ -19,7 +19,7 @@ import numpy as np
 from a2c_tf import checkpoint_files
 from a2c_tf.atomic_files import replace_folder, restore_replaced
 from a2c_tf.checkpoint_files import Arrays, Checkpoint, CheckpointError, DamagedError
-from a2c_tf.command_line import NO_CHECKPOINT, CommandError
+from a2c_tf.cli import NO_CHECKPOINT, CommandError
 
 NAME = re.compile(r"ckpt-(\d+)")
 

@@ -12,7 +12,7 @@ import pydantic
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from a2c_tf.command_line import BAD_CONFIG, CommandError
+from a2c_tf.cli import BAD_CONFIG, CommandError
 from a2c_tf.settings import (
     A2CConfig,
     EnvConfig,

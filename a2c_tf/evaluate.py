@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2c_tf import command_line, run_dir, startup, video
-from a2c_tf.command_line import CommandError
+from a2c_tf import cli, run_dir, startup, video
+from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
 from a2c_tf.run_dir import RunDir
 
@@ -24,22 +24,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         evaluation = _evaluate(*run_dir.open_existing(arguments.run_dir), arguments)
     except CommandError as error:
-        return command_line.fail(error)
+        return cli.fail(error)
     print(json.dumps(evaluation, indent=2))
-    return command_line.DONE
+    return cli.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_line.Parser(
+    parser = cli.Parser(
         prog="python -m a2c_tf.evaluate", description="Play episodes with a trained agent."
     )
     parser.add_argument(
         "run_dir", type=Path, metavar="RUN_DIR", help="a folder that training wrote"
     )
-    parser.add_argument("--episodes", type=command_line.at_least(1), default=100)
+    parser.add_argument("--episodes", type=cli.at_least(1), default=100)
     parser.add_argument("--sampled", action="store_true", help="sampled, not greedy actions")
     parser.add_argument(
-        "--seed", type=command_line.at_least(0), default=0, help="of environments and actions"
+        "--seed", type=cli.at_least(0), default=0, help="of environments and actions"
     )
     parser.add_argument("--checkpoint", default="last", help="best, last or a number of steps")
     parser.add_argument(
@@ -52,7 +52,8 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     if arguments.video:
         video.check(arguments.video)
     startup.import_tensorflow()
-    from a2c_tf import agents, builders, checkpointing, players
+    from a2c_tf import builders, checkpointing, players
+    from a2c_tf.agent import load_agent
     from a2c_tf.envs.failures import failures_named
     from a2c_tf.recording import Recorder
 
@@ -60,7 +61,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     deterministic = not arguments.sampled
     builders.choose_threads(config)  # as in training: threads may change how sums are rounded
     with failures_named(config.env.id):
-        agent = agents.load_agent(config, checkpoint)
+        agent = load_agent(config, checkpoint)
         if arguments.video:
             _film(Recorder(agent, config, deterministic), arguments.video, arguments.seed)
         player = players.Player(agent, config, arguments.episodes, deterministic)
@@ -78,7 +79,7 @@ def _film(recorder: Recorder, path: Path, seed: int) -> None:
     """Writes the video, and says on stderr what is in it."""
     video.write(path, recorder.frames(seed), recorder.frames_per_second)
     cut = "" if recorder.complete else ", cut there"
-    command_line.say(
+    cli.say(
         f"video: {path}, {recorder.steps} steps{cut}, return {recorder.episode_return:g}",
         sys.stderr,
     )

@@ -15,7 +15,7 @@ import rich.progress
 import tensorflow as tf
 
 from a2c_tf.atomic_files import write_text
-from a2c_tf.command_line import say
+from a2c_tf.cli import say
 from a2c_tf.run_dir import read_metrics
 
 Row = Mapping[str, float | int]

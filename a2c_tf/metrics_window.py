@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from a2c_tf import inspection
+from a2c_tf import diagnostics
 from a2c_tf.checkpoint_files import Counters
 from a2c_tf.metrics import Row
 from a2c_tf.train_step import Report
@@ -45,5 +45,5 @@ class Window:
 
     def _seen(self) -> Row:
         """Means over the updates that were inspected, where there were any."""
-        count = self._inspected.get(inspection.COUNT)
-        return {name: self._inspected[name] / count for name in inspection.NAMES} if count else {}
+        count = self._inspected.get(diagnostics.COUNT)
+        return {name: self._inspected[name] / count for name in diagnostics.NAMES} if count else {}

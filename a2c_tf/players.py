@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from a2c_tf import evaluation, shards, train_step
-from a2c_tf.agents import Agent, Seeds, make_seeds
+from a2c_tf.agent import Agent, Seeds, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment

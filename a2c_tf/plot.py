@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from a2c_tf import command_line, run_dir
-from a2c_tf.command_line import CommandError
+from a2c_tf import cli, run_dir
+from a2c_tf.cli import CommandError
 from a2c_tf.config import ConfigError
 from a2c_tf.run_dir import RunDir
 
@@ -85,7 +85,7 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
-    parser = command_line.Parser(
+    parser = cli.Parser(
         prog="python -m a2c_tf.plot", description="Draw the learning curves of runs."
     )
     parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
@@ -94,9 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _plot(arguments.run_dirs, arguments.out)
     except CommandError as error:
-        return command_line.fail(error)
+        return cli.fail(error)
     print(arguments.out)
-    return command_line.DONE
+    return cli.DONE
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from a2c_tf import evaluation, players
-from a2c_tf.agents import Agent
+from a2c_tf.agent import Agent
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from a2c_tf import builders, checkpointing, metrics, plot, run_dir
-from a2c_tf.command_line import CommandError, say
+from a2c_tf.cli import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.failures import failures_named

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from a2c_tf import command_line, run_dir, startup
+from a2c_tf import cli, run_dir, startup
 from a2c_tf import config as configs
-from a2c_tf.command_line import CommandError
+from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, ConfigError
 
 DEFAULT_CONFIG = "minatar_breakout"
@@ -23,18 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.list:
             print("\n".join(configs.names()))
-            return command_line.DONE
+            return cli.DONE
         config = _resolve(arguments)
         if arguments.print_config:
             print(configs.to_yaml(config), end="")
-            return command_line.DONE
+            return cli.DONE
         return _run(config, arguments)
     except CommandError as error:
-        return command_line.fail(error)
+        return cli.fail(error)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_line.Parser(
+    parser = cli.Parser(
         prog="python -m a2c_tf.train",
         description="Train an advantage actor-critic, evaluate it, plot it, export it.",
     )
@@ -89,7 +89,7 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
         "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     )
     finished = session.run(config, path, begin, interrupt)
-    return command_line.DONE if finished else interrupt.exit_code
+    return cli.DONE if finished else interrupt.exit_code
 
 
 class Interrupt:
@@ -105,9 +105,7 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         interrupted = number == signal.SIGINT
-        self.exit_code = (
-            command_line.INTERRUPTED if interrupted else command_line.SAVED_AFTER_SIGNAL
-        )
+        self.exit_code = cli.INTERRUPTED if interrupted else cli.SAVED_AFTER_SIGNAL
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.inspection import Inspector
+from a2c_tf.diagnostics import Inspector
 from a2c_tf.learner import METRIC_NAMES, Learner
 from a2c_tf.long_unroll import long_unroll
 from a2c_tf.types import Accelerate, EpisodeStatistics, Metrics, UnrollState

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import agents, builders, checkpointing, metrics, players
+from a2c_tf import builders, checkpointing, metrics, players
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.checkpoint_files import Checkpoint, CheckpointError, Counters
-from a2c_tf.command_line import NonFiniteError
+from a2c_tf.cli import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
@@ -39,7 +40,7 @@ class Trainer:
     ) -> None:
         self._config = config
         self._run_dir = run_dir
-        self.agent = agents.make_agent(env.spec, config)
+        self.agent = make_agent(env.spec, config)
         self._learner, self._train_step = builders.make_training(env, self.agent, config)
         self._exact = env.spec.backend == "graph"
         self._best_return: float | None = None
@@ -48,7 +49,7 @@ class Trainer:
         self.counters = Counters()
         # new episodes of a run that goes on must not repeat those of its first start
         started = checkpoint.counters.env_steps if checkpoint else 0
-        seeds = agents.make_seeds(config.run.seed, 0, started)
+        seeds = make_seeds(config.run.seed, 0, started)
         self._state = self.agent.start(env, seeds)
         if checkpoint:
             self._restore(checkpoint)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf import threefry
+from a2c_tf import prng
 from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
 from a2c_tf.forward import StepOutput
@@ -78,7 +78,7 @@ def make_advance(
         if deterministic:
             return distribution.mode(parameters)
         noise_shape = [env.spec.num_envs, distribution.noise_size]
-        noise = threefry.uniform(noise_shape, _held(seed, noise_hold))
+        noise = prng.uniform(noise_shape, _held(seed, noise_hold))
         return distribution.sample(parameters, noise)
 
     def advance(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
@@ -93,7 +93,7 @@ def make_advance(
         following = UnrollState(
             env_state=env_state,
             time_step=time_step,
-            seed=threefry.next_seed(state.seed),
+            seed=prng.next_seed(state.seed),
             core_state=_forgetting(output.core_state, mask),
             episode_return=episode_return,
             episode_length=episode_length,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from a2c_tf import startup
-from a2c_tf.command_line import at_least
+from a2c_tf.cli import at_least
 
 SECONDS = 0.4
 """of a turn: shorter than what else a shared machine does."""
@@ -28,7 +28,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
     """Ours and the bare one, and of how many steps those are multiples that ours can take."""
     import numpy as np
 
-    from a2c_tf import agents
+    from a2c_tf.agent import make_agent
     from a2c_tf.envs import atari
     from benchmarks.workers import ours
     from benchmarks.works import PONG
@@ -36,7 +36,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
     config = ours.make_config(PONG._replace(num_envs=num_envs))
     vector_env = atari.make_ale_vector(config.env)
     env = atari.adapt_ale(vector_env, config.env)
-    run = ours.make_stepping(env, agents.make_agent(env.spec, config), config)
+    run = ours.make_stepping(env, make_agent(env.spec, config), config)
     rng = np.random.default_rng(0)
     actions = len(env.spec.action_meanings)
 

@@ -14,7 +14,7 @@ startup.import_tensorflow()
 
 import tensorflow as tf
 
-from a2c_tf import threefry
+from a2c_tf import prng
 from a2c_tf.train_step import xla
 
 BLOCKS, ROUNDS = 2_000, 5
@@ -30,7 +30,7 @@ GENERATORS: dict[str, Generator] = {
     "tf.random.stateless_uniform, threefry (XLA only)": partial(
         tf.random.stateless_uniform, SHAPE, alg="threefry"
     ),
-    "a2c_tf.threefry.uniform": partial(threefry.uniform, SHAPE),
+    "a2c_tf.prng.uniform": partial(prng.uniform, SHAPE),
 }
 
 
@@ -38,7 +38,7 @@ def many(generator: Generator) -> Callable[[tf.Tensor], tf.Tensor]:
     """BLOCKS blocks, one after the other, summed so that none is left out."""
 
     def body(i: tf.Tensor, total: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return i + 1, total + tf.reduce_sum(generator(seed)), threefry.next_seed(seed)
+        return i + 1, total + tf.reduce_sum(generator(seed)), prng.next_seed(seed)
 
     return xla(lambda seed: tf.while_loop(lambda i, *_: i < BLOCKS, body, (0, 0.0, seed))[1])
 

@@ -26,7 +26,8 @@ from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from a2c_tf import agents, builders
+from a2c_tf import builders
+from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config
 from a2c_tf.learner import Learner
 from a2c_tf.optimizers import make_optimizer
@@ -141,9 +142,9 @@ def make_theirs() -> A2C:
     return model
 
 
-def make_ours() -> tuple[agents.Agent, Learner]:
+def make_ours() -> tuple[Agent, Learner]:
     spec = EnvSpec("Parity-v0", "graph", ENVS, SPACE, SpacesOnly.action_space)
-    agent = agents.make_agent(spec, CONFIG)
+    agent = make_agent(spec, CONFIG)
     learner = Learner(
         agent.model,
         make_optimizer(CONFIG.optimizer),

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from a2c_tf.command_line import at_least
+from a2c_tf.cli import at_least
 from benchmarks import machine
 from benchmarks.processes import OURS, WorkerError, started
 from benchmarks.throughput_table import number, table

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2c_tf.command_line import at_least
+from a2c_tf.cli import at_least
 from benchmarks import machine, throughput_chart, throughput_table
 from benchmarks.processes import (
     LIMITS,

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2c_tf import command_line, run_dir, startup
-from a2c_tf.command_line import CommandError
+from a2c_tf import cli, run_dir, startup
+from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
 from a2c_tf.run_dir import RunDir
 
@@ -19,12 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _export(*run_dir.open_existing(arguments.run_dir), arguments)
     except CommandError as error:
-        return command_line.fail(error)
-    return command_line.DONE
+        return cli.fail(error)
+    return cli.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_line.Parser(
+    parser = cli.Parser(
         prog="python -m export",
         description="Write a run's policy as files that act as the agent did.",
     )
@@ -39,7 +39,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     startup.import_tensorflow()
-    from a2c_tf import agents, checkpointing
+    from a2c_tf import checkpointing
+    from a2c_tf.agent import load_agent
     from a2c_tf.envs.failures import failures_named
     from export import exporting, manifest
 
@@ -47,7 +48,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
     out = arguments.out or folder.export
     with failures_named(config.env.id):
-        agent = agents.load_agent(config, checkpoint)
+        agent = load_agent(config, checkpoint)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
         checked = exporting.export_agent(source, out, arguments.format)
     worst = max(checked.max_difference.values())

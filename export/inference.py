@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf import forward, spaces
-from a2c_tf.agents import Agent
+from a2c_tf.agent import Agent
 from a2c_tf.distributions import apply_mask
 
 MASK, STATE_IN, RESET, STATE_OUT = "action_mask", "state_in", "reset", "state_out"

@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from a2c_tf.agents import Agent
+from a2c_tf.agent import Agent
 from a2c_tf.checkpoint_files import Counters
 from a2c_tf.config import Config
 from export.formats import OPSET

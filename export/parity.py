@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.command_line import CommandError
+from a2c_tf.cli import CommandError
 from a2c_tf.distributions import Distribution
 from a2c_tf.distributions.discrete import FORBIDDEN
 from export.formats import Runner

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf import spaces
-from a2c_tf.agents import Agent, make_seeds
+from a2c_tf.agent import Agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.types import UnrollState

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a2c_tf import agents
+from a2c_tf.agent import make_agent
 from a2c_tf.envs import atari
 from a2c_tf.networks import make_actor_critic
 from a2c_tf.settings import NetworkConfig
@@ -40,7 +40,7 @@ def test_a_loop_of_xla_steps_the_emulators_as_often_as_it_says():
     config = ours.make_config(works.PONG._replace(num_envs=2))
     vector_env = atari.make_ale_vector(config.env)
     env = atari.adapt_ale(vector_env, config.env)
-    run = ours.make_stepping(env, agents.make_agent(env.spec, config), config)
+    run = ours.make_stepping(env, make_agent(env.spec, config), config)
 
     def frames() -> np.ndarray:
         *_, info = vector_env.step(np.zeros(2, np.int64))

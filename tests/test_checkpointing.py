@@ -16,7 +16,7 @@ import pytest
 from a2c_tf import checkpointing
 from a2c_tf.checkpoint_files import Checkpoint, CheckpointError, Counters, DamagedError
 from a2c_tf.checkpointing import AccessError
-from a2c_tf.command_line import NO_CHECKPOINT
+from a2c_tf.cli import NO_CHECKPOINT
 
 FILES = ("model.npz", "optimizer.npz", "unroll.npz", "manifest.json")
 

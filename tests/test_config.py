@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, builders, config
+from a2c_tf import builders, config
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.envs import registry
 
@@ -38,10 +39,10 @@ def test_each_config_sets_only_what_is_known_and_all_sections(name: str) -> None
 def test_each_config_trains(name: str) -> None:
     settings = config.load(name, ["run.updates_per_call=1"])
     env = registry.make(settings.env)
-    agent = agents.make_agent(env.spec, settings)
+    agent = make_agent(env.spec, settings)
     learner, step = builders.make_training(env, agent, settings)
     before = [weight.numpy() for weight in agent.model.weights]
-    state = agent.start(env, agents.make_seeds(settings.run.seed))
+    state = agent.start(env, make_seeds(settings.run.seed))
     _, report = step(state, tf.constant(1))
     assert all(tf.math.is_finite(value) for value in report.metrics.values())
     assert int(learner.updates) == 1

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
-from a2c_tf import distributions, threefry
+from a2c_tf import distributions, prng
 from a2c_tf.distributions import Bernoulli, Categorical, MultiCategorical
 
 MULTI = MultiCategorical(sizes=(2, 3, 4), starts=(0, 5, -1), shape=(3,))
@@ -78,7 +78,7 @@ def test_the_mode_is_the_likeliest_action(family, variant):
 @FAMILIES
 def test_samples_have_the_probabilities_of_all_actions(family, variant):
     count, row = 60_000, PARAMETERS[family][0]
-    noise = threefry.uniform([count, family.noise_size], tf.constant([3, 0]))
+    noise = prng.uniform([count, family.noise_size], tf.constant([3, 0]))
     samples = variant(family.sample)(tf.constant(np.tile(row, (count, 1))), noise).numpy()
     actions = all_actions(family)
     counts = [(samples == action).all(axis=1).sum() for action in actions]
@@ -160,7 +160,7 @@ def test_no_sample_nor_mode_is_forbidden(family, variant):
         logits = tf.constant(np.where(likely, -9.0, 9.0).astype(np.float32)[None])
         masked = tf.tile(family.masked(logits, tf.constant(mask[None])), [count, 1])
         assert masked.shape == (count, size)
-        noise = threefry.uniform([count, family.noise_size], tf.constant([4, 0]))
+        noise = prng.uniform([count, family.noise_size], tf.constant([4, 0]))
         samples = variant(family.sample)(masked, noise).numpy().reshape(count, -1)
         sizes = {Categorical: (4,), MultiCategorical: (2, 3, 4), Bernoulli: (2,) * 4}[type(family)]
         offsets = np.cumsum(sizes) - sizes

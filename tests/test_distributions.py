@@ -10,7 +10,7 @@ import tensorflow as tf
 from gymnasium import spaces
 from scipy import special, stats
 
-from a2c_tf import distributions, threefry
+from a2c_tf import distributions, prng
 from a2c_tf.distributions import (
     Bernoulli,
     Bounds,
@@ -70,21 +70,21 @@ def test_mode_is_the_most_likely_action(variant):
 def test_samples_have_the_frequencies_of_the_softmax(variant):
     count = 40_000
     logits = tf.tile(tf.constant(LOGITS[:1]), [count, 1])
-    noise = threefry.uniform([count, CATEGORICAL.noise_size], tf.constant([7, 0]))
+    noise = prng.uniform([count, CATEGORICAL.noise_size], tf.constant([7, 0]))
     counts = np.bincount(variant(CATEGORICAL.sample)(logits, noise), minlength=5)
     expected = special.softmax(LOGITS[0].astype(np.float64)) * count
     assert stats.chisquare(counts, expected, sum_check=False).pvalue > 0.01
 
 
 def test_a_sample_is_where_logits_and_gumbel_noise_are_highest(variant):
-    noise = threefry.uniform([11, 5], tf.constant([7, 2]))
+    noise = prng.uniform([11, 5], tf.constant([7, 2]))
     gumbel = -np.log(-np.log(noise.numpy().astype(np.float64)))
     expected = (LOGITS + gumbel).argmax(axis=-1)
     np.testing.assert_array_equal(variant(CATEGORICAL.sample)(tf.constant(LOGITS), noise), expected)
 
 
 def test_samples_are_the_same_in_every_mode(variant):
-    noise = threefry.uniform([11, 5], tf.constant([7, 1]))
+    noise = prng.uniform([11, 5], tf.constant([7, 1]))
     logits = tf.constant(LOGITS)
     np.testing.assert_array_equal(
         variant(CATEGORICAL.sample)(logits, noise), CATEGORICAL.sample(logits, noise)

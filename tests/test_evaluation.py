@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, checkpointing, config, evaluation, players, unroll
-from a2c_tf.agents import Agent
+from a2c_tf import checkpointing, config, evaluation, players, unroll
+from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
@@ -154,7 +154,7 @@ class Trained(NamedTuple):
 def trained(finished_run: RunDir) -> Trained:
     settings = config.load(str(finished_run.config))
     checkpoint = checkpointing.load_newest(finished_run.checkpoints)
-    return Trained(settings, agents.load_agent(settings, checkpoint))
+    return Trained(settings, load_agent(settings, checkpoint))
 
 
 def test_greedy_play_is_the_same_again_and_another_with_another_seed(trained: Trained) -> None:

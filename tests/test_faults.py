@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from a2c_tf import checkpointing, config, metrics, run_dir
-from a2c_tf.command_line import NonFiniteError
+from a2c_tf.cli import NonFiniteError
 from a2c_tf.envs import registry
 from a2c_tf.envs.failures import failures_named
 from a2c_tf.run_dir import RunDir

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy import integrate, stats
 
-from a2c_tf import distributions, threefry
+from a2c_tf import distributions, prng
 from a2c_tf.distributions import DiagonalGaussian, TanhGaussian
 
 BOX = gymnasium.spaces.Box(np.array([-2, 0], np.float32), np.array([2, 10], np.float32))
@@ -81,7 +81,7 @@ def test_entropy_of_a_squashed_gaussian_is_the_integral(variant):
 def test_entropy_is_the_mean_of_minus_log_prob(family):
     count = 200_000
     parameters = tf.constant(np.tile(PARAMETERS[:1], (count, 1)))
-    noise = threefry.uniform([count, family.noise_size], tf.constant([5, 0]))
+    noise = prng.uniform([count, family.noise_size], tf.constant([5, 0]))
     log_prob = family.log_prob(parameters, family.sample(parameters, noise)).numpy()
     standard_error = log_prob.std() / np.sqrt(count)
     assert abs(-log_prob.mean() - family.entropy(parameters)[0]) < 4 * standard_error
@@ -91,7 +91,7 @@ def test_entropy_is_the_mean_of_minus_log_prob(family):
 def test_samples_are_normal(family, variant):
     count = 50_000
     parameters = tf.constant(np.tile(PARAMETERS[:1], (count, 1)))
-    noise = threefry.uniform([count, family.noise_size], tf.constant([6, 0]))
+    noise = prng.uniform([count, family.noise_size], tf.constant([6, 0]))
     samples = variant(family.sample)(parameters, noise).numpy()
     for i in range(2):
         assert stats.kstest(samples[:, i], _cdf(i)).pvalue > 0.01
@@ -103,7 +103,7 @@ def _cdf(i: int):
 
 
 def test_samples_hardly_differ_between_modes(variant):
-    noise = threefry.uniform([9, 4], tf.constant([7, 0]))
+    noise = prng.uniform([9, 4], tf.constant([7, 0]))
     parameters = tf.constant(PARAMETERS)
     np.testing.assert_allclose(
         variant(CLIPPED.sample)(parameters, noise),
@@ -161,7 +161,7 @@ def test_bounds_of_a_dtype_are_none(bound):
 def test_the_greedy_action_is_the_median(family):
     """Half of the samples lie on either side of it, in the units of the environment."""
     count = 40_000
-    noise = threefry.uniform([count, family.noise_size], tf.constant([8, 0]))
+    noise = prng.uniform([count, family.noise_size], tf.constant([8, 0]))
     for row in (PARAMETERS[1], PARAMETERS[2]):
         parameters = tf.constant(np.tile(row, (count, 1)))
         samples = family.to_env(family.sample(parameters, noise)).numpy()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, builders, inspection
+from a2c_tf import builders, diagnostics
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
+from a2c_tf.diagnostics import COUNT, NAMES, Inspector
 from a2c_tf.envs import registry
-from a2c_tf.inspection import COUNT, NAMES, Inspector
 from a2c_tf.losses import a2c_loss
 from a2c_tf.types import Trajectory
 from a2c_tf.unroll import make_advance, unroll
@@ -32,10 +33,10 @@ class Training:
         run = {"inspect_every": every, "compile": compile}
         self.config = Config.model_validate({**tree, "run": run})
         env = registry.make(self.config.env)
-        self.agent = agents.make_agent(env.spec, self.config)
+        self.agent = make_agent(env.spec, self.config)
         self.learner, self.step = builders.make_training(env, self.agent, self.config)
         self.inspector = Inspector(self.learner, every)
-        self.state = self.agent.start(env, agents.make_seeds(0))
+        self.state = self.agent.start(env, make_seeds(0))
         advance = make_advance(env, self.agent.distribution)
         _, self.trajectory, _ = unroll(advance, self.agent.policy, self.state, 5)
 
@@ -113,4 +114,4 @@ def test_what_is_off_leaves_no_trace():
     training = Training(every=0)
     _, report = training.step(training.state, tf.constant(2))
     assert report.inspected == {}
-    assert inspection.Inspector(training.learner, 0).nothing_seen() == {}
+    assert diagnostics.Inspector(training.learner, 0).nothing_seen() == {}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, builders, players, train_step
+from a2c_tf import builders, players, train_step
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.learner import METRIC_NAMES, Learner
@@ -37,9 +38,9 @@ class Training:
     def __init__(self, tree: dict[str, Any], compile_: str = "auto") -> None:
         self.config = Config.model_validate({**tree, "run": {"compile": compile_}})
         self.env = registry.make(self.config.env)
-        self.agent = agents.make_agent(self.env.spec, self.config)
+        self.agent = make_agent(self.env.spec, self.config)
         self.learner, self.step = builders.make_training(self.env, self.agent, self.config)
-        self.state = self.agent.start(self.env, agents.make_seeds(0))
+        self.state = self.agent.start(self.env, make_seeds(0))
 
     def call(self, updates: int) -> dict[str, float]:
         self.state, report = self.step(self.state, tf.constant(updates))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, builders
+from a2c_tf import builders
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.envs import registry
 from a2c_tf.unroll import initial_state
@@ -74,11 +75,11 @@ def config_with(builder: str) -> Config:
 def test_it_trains_and_exports(tmp_path: Path) -> None:
     config = config_with("user_models:build")
     env = registry.make(config.env)
-    agent = agents.make_agent(env.spec, config)
+    agent = make_agent(env.spec, config)
     assert agent.model.count_params() == (4 * 7 + 7) + (7 + 1) + (7 * 2 + 2)
     before = agent.model.get_weights()
     _, step = builders.make_training(env, agent, config)
-    seeds = agents.make_seeds(0)
+    seeds = make_seeds(0)
     step(initial_state(env, seeds.env, seeds.action), tf.constant(3))
     moved = zip(before, agent.model.get_weights(), strict=True)
     assert all((a != b).any() for a, b in moved)
@@ -92,7 +93,7 @@ def test_it_trains_and_exports(tmp_path: Path) -> None:
 
 def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> None:
     config = config_with("user_models:with_gelu")
-    inference = Inference(agents.make_agent(registry.make(config.env).spec, config))
+    inference = Inference(make_agent(registry.make(config.env).spec, config))
     with pytest.raises(ExportError, match=r"Erfc.*--format saved_model") as raised:
         write_onnx(inference, tmp_path / "policy.onnx")
     assert len(str(raised.value).splitlines()) == 1
@@ -124,5 +125,5 @@ def test_what_does_not_fit_is_refused_in_one_line(builder: str, message: str | N
     if message is None:  # an empty path is none: the settings decide, whose torso does not fit
         message = "network.torso=minatar takes images"
     with pytest.raises(ConfigError, match=message) as raised:
-        agents.make_agent(spec, config)
+        make_agent(spec, config)
     assert len(str(raised.value).splitlines()) == 1

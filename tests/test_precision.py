@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from test_replay import make, score
 
-from a2c_tf import agents, builders, config, networks, precision, replay
+from a2c_tf import builders, config, networks, precision, replay
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.envs import registry
 from a2c_tf.precision import casting_weights_once, computing_in_bfloat16
 
@@ -114,15 +115,15 @@ def trained(precision: str) -> keras.Model:
     """After three updates of the whole training step, from the same seeds."""
     chosen = settings(precision)
     env = registry.make(chosen.env)
-    agent = agents.make_agent(env.spec, chosen)
+    agent = make_agent(env.spec, chosen)
     _, step = builders.make_training(env, agent, chosen)
-    step(agent.start(env, agents.make_seeds(0)), tf.constant(3))
+    step(agent.start(env, make_seeds(0)), tf.constant(3))
     return agent.model
 
 
 def test_a_training_step_computes_as_the_config_says():
     single, mixed, again = map(trained, ("float32", "mixed_bfloat16", "mixed_bfloat16"))
-    start = agents.make_agent(registry.make(settings("float32").env).spec, settings("float32"))
+    start = make_agent(registry.make(settings("float32").env).spec, settings("float32"))
     for before, x, y, z in zip(
         start.model.get_weights(),
         single.get_weights(),

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from streams import SPEC, random_ends, segments, trajectory_of
 
-from a2c_tf import agents, forward
+from a2c_tf import forward
+from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.networks import make_actor_critic
@@ -26,9 +27,9 @@ def network(core: str, shared: bool = True) -> NetworkConfig:
     )
 
 
-def cartpole_agent(core: str, shared: bool, num_envs: int) -> tuple[CartPole, agents.Agent]:
+def cartpole_agent(core: str, shared: bool, num_envs: int) -> tuple[CartPole, Agent]:
     env = CartPole(num_envs, max_episode_steps=12)
-    return env, agents.make_agent(env.spec, Config(network=network(core, shared)))
+    return env, make_agent(env.spec, Config(network=network(core, shared)))
 
 
 @CORES
@@ -67,7 +68,7 @@ def test_each_episode_is_met_as_if_it_were_alone(core, shared):
 def test_learning_sees_what_acting_saw(core, shared):
     """The same weights over the same observations: parameters and final state are the same."""
     env, agent = cartpole_agent(core, shared, 6)
-    state = agent.start(env, agents.make_seeds(1))
+    state = agent.start(env, make_seeds(1))
     advance = make_advance(env, agent.distribution)
     acted = []
 
@@ -88,7 +89,7 @@ def test_learning_sees_what_acting_saw(core, shared):
 def test_the_state_is_zero_after_the_row_of_a_reset_and_only_there():
     env, agent = cartpole_agent("lstm", True, 6)
     advance = make_advance(env, agent.distribution)
-    state = agent.start(env, agents.make_seeds(3))
+    state = agent.start(env, make_seeds(3))
     assert not state.core_state.numpy().any()
     resets = 0
     for _ in range(40):
@@ -104,7 +105,7 @@ def test_the_state_is_zero_after_the_row_of_a_reset_and_only_there():
 def test_two_unrolls_are_one_twice_as_long(core, shared):
     env, agent = cartpole_agent(core, shared, 4)
     advance = make_advance(env, agent.distribution)
-    state = agent.start(env, agents.make_seeds(5))
+    state = agent.start(env, make_seeds(5))
     whole_state, whole, _ = unroll(advance, agent.policy, state, 30)
     half_state, first, _ = unroll(advance, agent.policy, state, 15)
     last_state, second, _ = unroll(advance, agent.policy, half_state, 15)

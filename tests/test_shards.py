@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 from test_replay import make
 
-from a2c_tf import agents, builders, forward, networks, players, shards
+from a2c_tf import builders, forward, networks, players, shards
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.settings import NetworkConfig
@@ -171,11 +172,11 @@ def test_training_in_shards_is_training(name, parts, monkeypatch):
         monkeypatch.setattr(shards, "count", lambda *_: count)
         config = Config.model_validate(TREES[name])
         env = registry.make(config.env)
-        agent = agents.make_agent(env.spec, config)
+        agent = make_agent(env.spec, config)
         _, step = builders.make_training(env, agent, config)
         variables = agent.model.trainable_variables
         before = [w.numpy().copy() for w in variables]
-        state, report = step(agent.start(env, agents.make_seeds(0)), tf.constant(4))
+        state, report = step(agent.start(env, make_seeds(0)), tf.constant(4))
         moved = [w.numpy() - b for w, b in zip(variables, before, strict=True)]
         return moved, state, report
 
@@ -196,7 +197,7 @@ def test_training_in_shards_is_training(name, parts, monkeypatch):
 def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     tree = {"env": {"id": "MinAtar/Breakout-v1"}, "network": {"core": core, "core_size": 8}}
     config = Config.model_validate(tree)
-    agent = agents.make_agent(registry.make(config.env).spec, config)
+    agent = make_agent(registry.make(config.env).spec, config)
 
     def play(count: int) -> Any:
         monkeypatch.setattr(shards, "count", lambda *_: count)

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from envs.puzzles import Identity, Masked
 
-from a2c_tf import agents, threefry, train_step
+from a2c_tf import prng, train_step
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.cartpole import CartPole
@@ -140,9 +141,9 @@ def test_two_unrolls_are_one_twice_as_long():
 def test_the_loop_gives_what_is_written_out(make, core):
     environment = make(4)
     network = NetworkConfig(torso="mlp", hidden=(8,), core=core, core_size=4)
-    agent = agents.make_agent(environment.spec, Config(network=network))
+    agent = make_agent(environment.spec, Config(network=network))
     advance = make_advance(environment, agent.distribution)
-    state = agent.start(environment, agents.make_seeds(0))
+    state = agent.start(environment, make_seeds(0))
     written_out = unroll(advance, agent.policy, state, 20)
     assert written_out[1].mask.numpy().min() == 0, "an episode must end for this to say anything"
     looped = long_unroll(advance, agent.policy, state, 20)
@@ -180,7 +181,7 @@ def test_sampling_uses_new_numbers_at_every_step():
         actions.append(step.action.numpy().tolist())
     assert len({tuple(pair) for pair in actions}) > 1
     np.testing.assert_array_equal(state.seed, [3, 5])
-    noise = threefry.uniform([2, 3], SEED)
+    noise = prng.uniform([2, 3], SEED)
     assert actions[0] == Categorical(3).sample(uniform, noise).numpy().tolist()
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2c_tf import agents, checkpointing, players, recording, video
-from a2c_tf.agents import Agent
+from a2c_tf import checkpointing, players, recording, video
+from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.drawing.frames import DrawingError
@@ -95,7 +95,7 @@ def untrained(env_id: str, **settings: Any) -> tuple[Agent, Config]:
             **settings,
         }
     )
-    return agents.make_agent(registry.make(config.env).spec, config), config
+    return make_agent(registry.make(config.env).spec, config), config
 
 
 def own(name: str) -> tuple[Agent, Config]:
@@ -230,7 +230,7 @@ def test_a_wrong_name_is_refused_before_anything_is_played(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agents, "load_agent", None)
+    monkeypatch.setattr("a2c_tf.agent.load_agent", None)
     outcome = command(EVALUATE, finished_run.path, "--video", tmp_path / name)
     assert outcome.code == 2
     assert outcome.mistake.startswith(f"--video {tmp_path / name}: ")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from a2c_tf import command_line, startup
-from a2c_tf.command_line import CommandError
+from a2c_tf import cli, startup
+from a2c_tf.cli import CommandError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
-    parser = command_line.Parser(
+    parser = cli.Parser(
         prog="python -m a2c_tf.envs",
         description="List the environments that run in the graph, and what there is on the host.",
     )
@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        command_line.say(_text(arguments.filter), sys.stdout)
+        cli.say(_text(arguments.filter), sys.stdout)
     except CommandError as error:
-        return command_line.fail(error)
-    return command_line.DONE
+        return cli.fail(error)
+    return cli.DONE
 
 
 def _text(part: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import threefry
+from a2c_tf import prng
 from a2c_tf.types import EnvSpec, TimeStep
 
 Game = TypeVar("Game")
@@ -141,8 +141,8 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
     def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One block of numbers for all that a step may need: many small draws cost more."""
-        noise = threefry.uniform([sum(self._noise_sizes), self.spec.num_envs], seed)
-        return noise, threefry.next_seed(seed)
+        noise = prng.uniform([sum(self._noise_sizes), self.spec.num_envs], seed)
+        return noise, prng.next_seed(seed)
 
     def _stick(self, state: GraphState, action: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         repeats = state.last

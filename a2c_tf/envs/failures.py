@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from a2c_tf.command_line import LOST_WORKERS, CommandError, NonFiniteError
+from a2c_tf.cli import LOST_WORKERS, CommandError, NonFiniteError
 from a2c_tf.envs.guard import BrokenEnvironmentError, NotFiniteError
 
 

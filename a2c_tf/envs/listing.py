@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import gymnasium
 
-from a2c_tf.command_line import CommandError
+from a2c_tf.cli import CommandError
 from a2c_tf.config import ConfigError
 from a2c_tf.envs.atari import PREFIX
 from a2c_tf.envs.failures import failures_named

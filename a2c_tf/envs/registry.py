@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from a2c_tf.command_line import CommandError
+from a2c_tf.cli import CommandError
 from a2c_tf.config import ConfigError, nearest
 from a2c_tf.envs import atari, envpool
 from a2c_tf.envs.acrobot import Acrobot

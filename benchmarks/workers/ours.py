@@ -18,8 +18,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import agents, builders, shards, train_step
-from a2c_tf.command_line import CommandError
+from a2c_tf import builders, shards, train_step
+from a2c_tf.agent import Agent, make_agent, make_seeds
+from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry, xla_handlers
 from a2c_tf.envs.ale import AleEnvironment
@@ -39,7 +40,7 @@ def build(work: Work) -> protocol.Built:
     env = registry.make(config.env)
     if not work.has_game:
         env = NoGame(env.spec)
-    agent = agents.make_agent(env.spec, config)
+    agent = make_agent(env.spec, config)
     mode = builders.make_mode(env.spec, agent, config)
     makers = {
         STEPPING: lambda: make_stepping(env, agent, config),
@@ -88,10 +89,10 @@ class NoGame:
         return state, TimeStep(state, reward, tf.ones_like(reward), going_on)
 
 
-def _training(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
+def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """Training as the package does it."""
     learner, step = builders.make_training(env, agent, config)
-    state = agent.start(env, agents.make_seeds(0))
+    state = agent.start(env, make_seeds(0))
 
     def run(updates: int) -> int:
         nonlocal state
@@ -102,7 +103,7 @@ def _training(env: Environment, agent: agents.Agent, config: Config) -> protocol
     return run
 
 
-def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
+def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """Network, sampled actions and environment; nothing is kept and nothing learned."""
     mode = builders.make_mode(env.spec, agent, config)
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
@@ -110,13 +111,13 @@ def _acting(env: Environment, agent: agents.Agent, config: Config) -> protocol.R
     scope = functools.partial(builders.network_scope, agent.model, config, mode)
     policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
     compiling = train_step.xla if mode.whole_xla else _in_graph
-    start = agent.start(env, agents.make_seeds(0))
+    start = agent.start(env, make_seeds(0))
     return _looped(advance, policy, start, compiling, _written_out(env, config), scope)
 
 
-def make_stepping(env: Environment, agent: agents.Agent, config: Config) -> protocol.Run:
+def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """The environment alone, with random actions."""
-    distribution, start = agent.distribution, agent.start(env, agents.make_seeds(0))
+    distribution, start = agent.distribution, agent.start(env, make_seeds(0))
     size = distribution.head_size + distribution.free_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
 

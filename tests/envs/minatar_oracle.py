@@ -160,7 +160,7 @@ def play_along(
     # the seed counts the draws, so that it tells which numbers belong to a step
     numbers = tf.constant(noise)
     monkeypatch.setattr(
-        "a2c_tf.threefry.uniform", lambda shape, seed: tf.reshape(numbers[seed[1]], shape)
+        "a2c_tf.prng.uniform", lambda shape, seed: tf.reshape(numbers[seed[1]], shape)
     )
     meanings = env.spec.action_meanings
     games = [ChosenMinAtar(name) for _ in range(env.spec.num_envs)]

@@ -13,7 +13,7 @@ import tensorflow as tf
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from rollouts import seed_of
 
-from a2c_tf.command_line import CommandError
+from a2c_tf.cli import CommandError
 from a2c_tf.envs.failures import failures_named, telling
 from a2c_tf.envs.guard import Guard
 from a2c_tf.envs.host import HostEnvironment

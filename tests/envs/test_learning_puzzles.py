@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
-from a2c_tf import agents, builders, players
+from a2c_tf import builders, players
+from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.checkpoint_files import Counters
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -45,9 +46,9 @@ class Learnt:
             }
         )
         self.env = registry.make(self.config.env)
-        self.agent = agents.make_agent(self.env.spec, self.config)
+        self.agent = make_agent(self.env.spec, self.config)
         _, step = builders.make_training(self.env, self.agent, self.config)
-        self.state = self.agent.start(self.env, agents.make_seeds(0))
+        self.state = self.agent.start(self.env, make_seeds(0))
         self.state, _ = step(self.state, tf.constant(updates))
 
     def score(self, deterministic: bool = True) -> float:

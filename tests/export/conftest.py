@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from a2c_tf import agents, checkpointing, config, run_dir
+from a2c_tf import checkpointing, config, run_dir
+from a2c_tf.agent import load_agent, make_agent
 from a2c_tf.checkpoint_files import Counters
 from a2c_tf.envs import registry
 from a2c_tf.run_dir import RunDir
@@ -37,7 +38,7 @@ def cartpole(finished_run: RunDir) -> Exported:
     """As training left it."""
     settings = config.load(str(finished_run.config))
     checkpoint = checkpointing.load_newest(finished_run.checkpoints)
-    agent = agents.load_agent(settings, checkpoint)
+    agent = load_agent(settings, checkpoint)
     evaluation = run_dir.read_evaluation(finished_run, checkpoint.counters.env_steps)
     return Exported(Source(agent, settings, checkpoint.counters, evaluation), finished_run.export)
 
@@ -46,7 +47,7 @@ def cartpole(finished_run: RunDir) -> Exported:
 def breakout(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Observations of bool `[10, 10, 4]`; never trained, never evaluated."""
     settings = config.load("minatar_breakout", ["network.hidden=[16]", "env.num_envs=2"])
-    agent = agents.make_agent(registry.make(settings.env).spec, settings)
+    agent = make_agent(registry.make(settings.env).spec, settings)
     source = Source(agent, settings, Counters(), None)
     folder = tmp_path_factory.mktemp("breakout") / "export"
     exporting.export_agent(source, folder)

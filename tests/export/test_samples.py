@@ -9,7 +9,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a2c_tf import agents, config
+from a2c_tf import config
+from a2c_tf.agent import make_agent
 from a2c_tf.checkpoint_files import Counters
 from a2c_tf.envs import registry
 from export import exporting
@@ -56,7 +57,7 @@ def source_of(env_id: str) -> Source:
     """A fresh ReLU network for that environment."""
     overrides = [f"env.id={env_id}", "env.num_envs=2", "network.activation=relu"]
     settings = config.load("cartpole", [*overrides, "env.backend=gymnasium"])
-    agent = agents.make_agent(registry.make(settings.env).spec, settings)
+    agent = make_agent(registry.make(settings.env).spec, settings)
     return Source(agent, settings, Counters(), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 
-from a2c_tf.command_line import BAD_CONFIG, CommandError
+from a2c_tf.cli import BAD_CONFIG, CommandError
 from a2c_tf.spaces import has_channels_first
 
 LONGER_SIDE = 400

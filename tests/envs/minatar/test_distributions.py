@@ -16,7 +16,7 @@ import tensorflow as tf
 from rollouts import seed_of
 from scipy import stats
 
-from a2c_tf import threefry
+from a2c_tf import prng
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
@@ -51,14 +51,14 @@ def played(env: GraphEnvironment, seed: int = 0) -> Episodes:
     num_envs, actions = env.spec.num_envs, int(env.spec.action_space.n)
 
     def step(state: Any, fresh: tf.Tensor, action_seed: tf.Tensor, *tally: tf.Tensor) -> tuple:
-        number = threefry.uniform([num_envs], action_seed)
+        number = prng.uniform([num_envs], action_seed)
         state, time_step = env.step(state, tf.cast(number * actions, tf.int32))
         ended, returns, lengths = tally
         under_way = tf.one_hot(ended, QUOTA, axis=0)  # [QUOTA, B], 0 once the quota is full
         return (
             state,
             time_step.last,
-            threefry.next_seed(action_seed),
+            prng.next_seed(action_seed),
             ended + tf.cast(time_step.last, tf.int32),
             returns + under_way * time_step.reward,
             lengths + under_way * tf.where(fresh, 0.0, 1.0),
