@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from a2c_tf.settings import NetworkConfig
+from a2c_tf.config import NetworkConfig
 from a2c_tf.torsos import Initializers
 
 GAIN = 1.0

@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from a2c_tf import distributions, network_builder, observations, spaces
+from a2c_tf.config import NetworkConfig
 from a2c_tf.cores import make_core
 from a2c_tf.distributions import Distribution
 from a2c_tf.normalization import RunningNormalization
-from a2c_tf.settings import NetworkConfig
 from a2c_tf.torsos import SMALLEST_IMAGE, Initializers, make_torso
 from a2c_tf.types import EnvSpec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from a2c_tf.settings import OptimizerConfig
+from a2c_tf.config import OptimizerConfig
 
 
 class RMSpropTF1(keras.optimizers.RMSprop):

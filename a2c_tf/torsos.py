@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from a2c_tf.settings import NetworkConfig
+from a2c_tf.config import NetworkConfig
 
 HIDDEN_GAIN = 2.0**0.5
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from a2c_tf.agent import make_agent
+from a2c_tf.config import NetworkConfig
 from a2c_tf.envs import atari
 from a2c_tf.networks import make_actor_critic
-from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 from benchmarks import operations, works
 from benchmarks.processes import NETWORK, OURS, Library, WorkerError, started

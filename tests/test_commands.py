@@ -129,7 +129,7 @@ with contextlib.suppress(SystemExit):
     importlib.import_module({module!r}).main(["--help"])
 sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
 """
-    root = Path(config.__file__).parents[1]
+    root = Path(config.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60
     )

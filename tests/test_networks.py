@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import has_convolutions, make_actor_critic
-from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec
 
 VECTOR = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float32)

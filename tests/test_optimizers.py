@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from a2c_tf.config import OptimizerConfig
 from a2c_tf.optimizers import RMSpropTF1, make_optimizer
-from a2c_tf.settings import OptimizerConfig
 
 LEARNING_RATE, RHO, EPSILON = 7e-4, 0.99, 1e-5
 SHAPES = [(3, 4), (4,)]

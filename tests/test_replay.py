@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from a2c_tf import forward, networks, replay
-from a2c_tf.settings import NetworkConfig
+from a2c_tf.config import NetworkConfig
 from a2c_tf.types import EnvSpec
 
 ROWS = 7

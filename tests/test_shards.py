@@ -17,9 +17,8 @@ from test_replay import make
 
 from a2c_tf import builders, forward, networks, players, shards
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.config import Config
+from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs import registry
-from a2c_tf.settings import NetworkConfig
 from a2c_tf.types import EnvSpec, Trajectory
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ from a2c_tf.run_dir import RunDir
 
 Command = Callable[..., Any]
 
-ROOT = Path(config.__file__).parents[1]
+ROOT = Path(config.__file__).parents[2]
 SECONDS = 120  # a bound against hanging, not a measurement
 LASTING = (
     "cartpole",

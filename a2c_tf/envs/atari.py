@@ -17,9 +17,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, TimeLimit
 from gymnasium.wrappers.vector import TransformObservation
 
+from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs.host import HostEnvironment
 from a2c_tf.envs.vectors import make_vector, registered
-from a2c_tf.settings import AtariConfig, EnvConfig
 
 PREFIX = "ALE/"
 MAX_FRAMES = 108_000

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 
 from a2c_tf.cli import CommandError
-from a2c_tf.config import ConfigError, nearest
+from a2c_tf.config import AtariConfig, ConfigError, EnvConfig, nearest
 from a2c_tf.envs import atari, envpool
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import Environment
@@ -27,7 +27,6 @@ from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
 from a2c_tf.envs.pendulum import Pendulum
 from a2c_tf.envs.vectors import make_vector, registered
-from a2c_tf.settings import AtariConfig, EnvConfig
 from a2c_tf.spaces import parts
 
 MINATAR = {

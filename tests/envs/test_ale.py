@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 from rollouts import eager, graph, rollout, seed_of
 
+from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import ale, atari, registry, xla_handlers
 from a2c_tf.envs.ale import AleEnvironment, AleState
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.failures import HostEnvironmentError, failures_named
 from a2c_tf.envs.host import HostEnvironment
-from a2c_tf.settings import AtariConfig, EnvConfig
 from a2c_tf.types import TimeStep
 
 _ale_py = pytest.importorskip("ale_py._ale_py")

@@ -10,9 +10,9 @@ import pytest
 from contract import EnvironmentContract
 from rollouts import rollout
 
+from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.settings import AtariConfig, EnvConfig
 from a2c_tf.types import TimeStep
 
 BACKENDS = ("ale", "gymnasium", "envpool")

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from rollouts import seed_of
 
-from a2c_tf.config import ConfigError
+from a2c_tf.config import AtariConfig, ConfigError, EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.cartpole import CartPole
@@ -24,7 +24,6 @@ from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
 from a2c_tf.envs.pendulum import Pendulum
-from a2c_tf.settings import AtariConfig, EnvConfig
 
 OWN_MODULE = """
 import gymnasium

@@ -202,3 +202,13 @@ class RunConfig(Section):
     eval_episodes: Positive = 100
     eval_deterministic: bool = True
     """greedy actions; false: sampled as in training."""
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    env: EnvConfig = EnvConfig()
+    network: NetworkConfig = NetworkConfig()
+    a2c: A2CConfig = A2CConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    run: RunConfig = RunConfig()

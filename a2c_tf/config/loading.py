@@ -13,32 +13,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from a2c_tf.cli import BAD_CONFIG, CommandError
-from a2c_tf.settings import (
-    A2CConfig,
-    EnvConfig,
-    NetworkConfig,
-    OptimizerConfig,
-    RunConfig,
-    Section,
-)
+from a2c_tf.config.schema import Config
 
-PACKAGE_DIR = Path(__file__).resolve().parent
+PACKAGE_DIR = Path(__file__).resolve().parent.parent
 
 
 class ConfigError(CommandError):
     """A setting that cannot be."""
 
     exit_code = BAD_CONFIG
-
-
-class Config(Section):
-    """All settings of a run."""
-
-    env: EnvConfig = EnvConfig()
-    network: NetworkConfig = NetworkConfig()
-    a2c: A2CConfig = A2CConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    run: RunConfig = RunConfig()
 
 
 def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:

@@ -1,0 +1,39 @@
+"""A run's settings: their schema, and how they are read."""
+
+from a2c_tf.config.loading import (
+    ConfigError,
+    check_resumable,
+    find,
+    load,
+    names,
+    nearest,
+    parse,
+    to_yaml,
+)
+from a2c_tf.config.schema import (
+    A2CConfig,
+    AtariConfig,
+    Config,
+    EnvConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    RunConfig,
+)
+
+__all__ = [
+    "A2CConfig",
+    "AtariConfig",
+    "Config",
+    "ConfigError",
+    "EnvConfig",
+    "NetworkConfig",
+    "OptimizerConfig",
+    "RunConfig",
+    "check_resumable",
+    "find",
+    "load",
+    "names",
+    "nearest",
+    "parse",
+    "to_yaml",
+]
