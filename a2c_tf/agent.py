@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import checkpointing, distributions, forward, networks
+from a2c_tf import checkpointing, distributions, networks
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.distributions import Distribution
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.forward import StepOutput
+from a2c_tf.networks import forward
+from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import CoreState, EnvSpec, UnrollState
 from a2c_tf.unroll import initial_state
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import keras
 
-from a2c_tf import networks, observations, optimizers, precision, replay, shards, train_step
+from a2c_tf import networks, optimizers, precision, replay, shards, train_step
 from a2c_tf.agent import Agent
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.diagnostics import Inspector
@@ -16,7 +16,8 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
-from a2c_tf.normalization import RewardScale
+from a2c_tf.networks import encoding
+from a2c_tf.networks.normalization import RewardScale
 from a2c_tf.schedules import make_schedule
 from a2c_tf.types import EnvSpec
 from a2c_tf.unroll import make_advance
@@ -111,7 +112,7 @@ def network_scope(model: keras.Model, config: Config, mode: train_step.Mode) -> 
     images = networks.image_layers(model)
     with (
         precision.computing_in_bfloat16(_in_bfloat16(model, config)),
-        observations.converting_by(mode.accelerate_edges, images),
+        encoding.converting_by(mode.accelerate_edges, images),
     ):
         yield
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from a2c_tf import forward
 from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossWeights, a2c_loss
-from a2c_tf.normalization import RewardScale, RunningNormalization
+from a2c_tf.networks import forward
+from a2c_tf.networks.normalization import RewardScale, RunningNormalization
 from a2c_tf.schedules import Schedule
 from a2c_tf.types import Accelerate, Metrics, Trajectory
 

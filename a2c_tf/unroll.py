@@ -10,7 +10,7 @@ import tensorflow as tf
 from a2c_tf import prng
 from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
-from a2c_tf.forward import StepOutput
+from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import (
     Accelerate,
     ActionMask,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import forward, spaces
+from a2c_tf import spaces
 from a2c_tf.agent import Agent
 from a2c_tf.distributions import apply_mask
+from a2c_tf.networks import forward
 
 MASK, STATE_IN, RESET, STATE_OUT = "action_mask", "state_in", "reset", "state_out"
 

@@ -18,9 +18,9 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from streams import OBSERVATION_SIZE, random_ends, segments, trajectory_of
 
-from a2c_tf import forward
 from a2c_tf.distributions import Categorical
 from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.networks import forward
 from a2c_tf.types import Trajectory
 
 ACTIONS = 4

@@ -15,7 +15,7 @@ from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.evaluation import Evaluation
-from a2c_tf.forward import StepOutput
+from a2c_tf.networks.forward import StepOutput
 from a2c_tf.run_dir import RunDir
 from a2c_tf.types import CoreState, EnvSpec, UnrollState
 

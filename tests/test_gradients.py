@@ -15,11 +15,11 @@ import pytest
 import tensorflow as tf
 from streams import SPEC, Ends, random_ends, segments, trajectory_of
 
-from a2c_tf import distributions, forward
+from a2c_tf import distributions
 from a2c_tf.config import NetworkConfig
 from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossWeights, a2c_loss
-from a2c_tf.networks import make_actor_critic
+from a2c_tf.networks import forward, make_actor_critic
 from a2c_tf.types import Trajectory
 
 T, B = 6, 3

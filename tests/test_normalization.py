@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from a2c_tf.normalization import (
+from a2c_tf.networks.normalization import (
     CLIP,
     EPSILON,
     Moments,

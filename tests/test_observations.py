@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import observations, spaces, train_step
-from a2c_tf.observations import Planes
+from a2c_tf import spaces, train_step
+from a2c_tf.networks import encoding
+from a2c_tf.networks.encoding import Planes
 
 PLANES = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 5)).astype(np.uint8)
 
@@ -30,7 +31,7 @@ def test_the_conversion_is_compiled_within_the_scope_alone(compiles):
         return train_step.xla(function) if compiles else function
 
     outside = layer(PLANES)
-    with pytest.raises(ZeroDivisionError), observations.converting_by(accelerate, [layer]):
+    with pytest.raises(ZeroDivisionError), encoding.converting_by(accelerate, [layer]):
         assert len(wrapped) == 1
         np.testing.assert_allclose(layer(PLANES), outside, rtol=1.2e-7)
         raise ZeroDivisionError
@@ -52,7 +53,7 @@ def test_the_conversion_is_compiled_within_the_scope_alone(compiles):
 def test_where_the_channels_of_an_image_are(shape, first):
     assert spaces.has_channels_first(shape) == first
     space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
-    encoded = observations.encode(keras.Input(shape, dtype="uint8"), space, "seen", False)
+    encoded = encoding.encode(keras.Input(shape, dtype="uint8"), space, "seen", False)
     assert encoded.shape[1:] == ((*shape[1:], shape[0]) if first else shape)
 
 
@@ -62,7 +63,7 @@ def test_where_the_channels_of_an_image_are(shape, first):
 def test_integers_are_divided_by_a_bound_that_somebody_chose(bound, read):
     space = gymnasium.spaces.Box(0, bound, (1,), np.int64)
     x = keras.Input((1,), dtype="int64")
-    model = keras.Model(x, observations.encode(x, space, "seen", False))
+    model = keras.Model(x, encoding.encode(x, space, "seen", False))
     np.testing.assert_allclose(model(np.array([[51]])), [[read]], rtol=1e-6)
 
 

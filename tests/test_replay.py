@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import forward, networks, replay
+from a2c_tf import networks, replay
 from a2c_tf.config import NetworkConfig
+from a2c_tf.networks import forward
 from a2c_tf.types import EnvSpec
 
 ROWS = 7

@@ -25,7 +25,7 @@ from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry, xla_handlers
 from a2c_tf.envs.ale import AleEnvironment
 from a2c_tf.envs.base import Environment
-from a2c_tf.forward import StepOutput
+from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance
 from benchmarks import operations

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from gymnasium import spaces
 
-from a2c_tf.normalization import RunningNormalization
+from a2c_tf.networks.normalization import RunningNormalization
 from a2c_tf.spaces import has_channels_first, is_image
 from a2c_tf.types import Accelerate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from a2c_tf.config import NetworkConfig
-from a2c_tf.torsos import Initializers
+from a2c_tf.networks.torsos import Initializers
 
 GAIN = 1.0
 

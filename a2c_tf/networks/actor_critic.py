@@ -8,12 +8,13 @@ import gymnasium
 import keras
 import tensorflow as tf
 
-from a2c_tf import distributions, network_builder, observations, spaces
+from a2c_tf import distributions, spaces
 from a2c_tf.config import NetworkConfig
-from a2c_tf.cores import make_core
 from a2c_tf.distributions import Distribution
-from a2c_tf.normalization import RunningNormalization
-from a2c_tf.torsos import SMALLEST_IMAGE, Initializers, make_torso
+from a2c_tf.networks import custom, encoding
+from a2c_tf.networks.cores import make_core
+from a2c_tf.networks.normalization import RunningNormalization
+from a2c_tf.networks.torsos import SMALLEST_IMAGE, Initializers, make_torso
 from a2c_tf.types import EnvSpec
 
 POLICY_GAIN = 0.01  # the first policy is nearly uniform
@@ -52,7 +53,7 @@ def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> ke
     """
     distribution = distributions.for_space(spec.action_space, config.squash_actions)
     if config.builder:
-        model = network_builder.build(config.builder, spec, distribution.head_size)
+        model = custom.build(config.builder, spec, distribution.head_size)
         heads = {**model.output, "policy": _whole(model.output["policy"], distribution, config)}
         return keras.Model(model.input, heads, name="actor_critic")
     initializers = Initializers(seed)
@@ -76,16 +77,16 @@ def torso_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in layers if layer.name not in HEADS]
 
 
-def image_layers(model: keras.Model) -> list[observations.Planes]:
+def image_layers(model: keras.Model) -> list[encoding.Planes]:
     """What turns images of whole numbers, channels first, into what convolutions take."""
-    return [layer for layer in _layers(model) if isinstance(layer, observations.Planes)]
+    return [layer for layer in _layers(model) if isinstance(layer, encoding.Planes)]
 
 
 def normalizers(model: keras.Model, spec: EnvSpec) -> list[RunningNormalization | None]:
     """The layer that normalises each array of an observation, None where there is none."""
     layers = {layer.name: layer for layer in _layers(model)}
     names = spaces.parts(spec.observation_space)
-    return [layers.get(observations.normalizer_name(name)) for name in names]
+    return [layers.get(encoding.normalizer_name(name)) for name in names]
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
@@ -132,7 +133,7 @@ def _streams(
     parts = spaces.parts(spec.observation_space)
     _check_images(parts, config)
     encoded = {
-        name: observations.encode(x, space, name, config.normalize_observation)
+        name: encoding.encode(x, space, name, config.normalize_observation)
         for (name, space), x in zip(parts.items(), tf.nest.flatten(observation), strict=True)
     }
 
