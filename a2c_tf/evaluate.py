@@ -54,7 +54,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     startup.import_tensorflow()
     from a2c_tf import builders, checkpointing, players
     from a2c_tf.agent import load_agent
-    from a2c_tf.envs.failures import failures_named
+    from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.recording import Recorder
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)

@@ -11,8 +11,8 @@ from a2c_tf.agent import Agent
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
-from a2c_tf.envs.drawing import frames
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.rendering import frames
 from a2c_tf.types import UnrollState
 
 MAX_STEPS = 3000

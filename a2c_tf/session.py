@@ -12,7 +12,7 @@ from a2c_tf import builders, checkpointing, metrics, plot, run_dir
 from a2c_tf.cli import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.envs.failures import failures_named
+from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.evaluation import InterruptedEvaluationError
 from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import Trainer

@@ -29,7 +29,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
     import numpy as np
 
     from a2c_tf.agent import make_agent
-    from a2c_tf.envs import atari
+    from a2c_tf.envs.host import atari
     from benchmarks.workers import ours
     from benchmarks.works import PONG
 

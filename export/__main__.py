@@ -41,7 +41,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     startup.import_tensorflow()
     from a2c_tf import checkpointing
     from a2c_tf.agent import load_agent
-    from a2c_tf.envs.failures import failures_named
+    from a2c_tf.envs.host.failures import failures_named
     from export import exporting, manifest
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)

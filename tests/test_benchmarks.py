@@ -12,7 +12,7 @@ import pytest
 
 from a2c_tf.agent import make_agent
 from a2c_tf.config import NetworkConfig
-from a2c_tf.envs import atari
+from a2c_tf.envs.host import atari
 from a2c_tf.networks import make_actor_critic
 from a2c_tf.types import EnvSpec
 from benchmarks import operations, works

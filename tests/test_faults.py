@@ -18,7 +18,7 @@ import pytest
 from a2c_tf import checkpointing, config, metrics, run_dir
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.envs import registry
-from a2c_tf.envs.failures import failures_named
+from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 

@@ -9,7 +9,7 @@ from streams import SPEC, random_ends, segments, trajectory_of
 
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
-from a2c_tf.envs.cartpole import CartPole
+from a2c_tf.envs.classic_control.cartpole import CartPole
 from a2c_tf.networks import forward, make_actor_critic
 from a2c_tf.unroll import make_advance, unroll
 

@@ -18,7 +18,7 @@ from a2c_tf import checkpointing, config, run_dir, session
 from a2c_tf.checkpointing import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 

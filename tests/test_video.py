@@ -17,8 +17,8 @@ from a2c_tf import checkpointing, players, recording, video
 from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.envs import registry
-from a2c_tf.envs.drawing.frames import DrawingError
-from a2c_tf.envs.failures import HostEnvironmentError
+from a2c_tf.envs.host.failures import HostEnvironmentError
+from a2c_tf.envs.rendering.frames import DrawingError
 from a2c_tf.recording import Recorder
 from a2c_tf.run_dir import RunDir
 

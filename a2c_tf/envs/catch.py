@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState
-from a2c_tf.envs.drawing import boards, palettes
+from a2c_tf.envs.rendering import boards, palettes
 from a2c_tf.types import EnvSpec
 
 ROWS, COLUMNS = 10, 5

@@ -11,22 +11,22 @@ import gymnasium
 
 from a2c_tf.cli import CommandError
 from a2c_tf.config import AtariConfig, ConfigError, EnvConfig, nearest
-from a2c_tf.envs import atari, envpool
-from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import Environment
-from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
-from a2c_tf.envs.failures import HostCallError
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.classic_control.acrobot import Acrobot
+from a2c_tf.envs.classic_control.cartpole import CartPole
+from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.classic_control.pendulum import Pendulum
+from a2c_tf.envs.host import atari, envpool
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.failures import HostCallError
+from a2c_tf.envs.host.gymnasium_vector import make_vector, registered
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.board import RampingGame
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
-from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
-from a2c_tf.envs.pendulum import Pendulum
-from a2c_tf.envs.vectors import make_vector, registered
 from a2c_tf.spaces import parts
 
 MINATAR = {

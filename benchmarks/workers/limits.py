@@ -18,7 +18,7 @@ startup.import_tensorflow()
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs.atari import STICKY_PROBABILITY
+from a2c_tf.envs.host.atari import STICKY_PROBABILITY
 from benchmarks.workers import protocol
 from benchmarks.works import BFLOAT16, FLOAT32, STEPPING, Work
 

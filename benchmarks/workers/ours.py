@@ -22,9 +22,10 @@ from a2c_tf import builders, shards, train_step
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, parse
-from a2c_tf.envs import registry, xla_handlers
-from a2c_tf.envs.ale import AleEnvironment
+from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host import xla_handlers
+from a2c_tf.envs.host.ale import AleEnvironment
 from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance

@@ -19,7 +19,13 @@ from classic_control import (
 from gymnasium.envs.classic_control.acrobot import AcrobotEnv, rk4
 from rollouts import Variant
 
-from a2c_tf.envs.acrobot import MAX_SPEED_1, MAX_SPEED_2, TIME_STEP, Acrobot, AcrobotState
+from a2c_tf.envs.classic_control.acrobot import (
+    MAX_SPEED_1,
+    MAX_SPEED_2,
+    TIME_STEP,
+    Acrobot,
+    AcrobotState,
+)
 
 STATES = 3000
 RANGES = np.array([np.pi, np.pi, MAX_SPEED_1, MAX_SPEED_2])

@@ -12,11 +12,12 @@ import tensorflow as tf
 from rollouts import eager, graph, rollout, seed_of
 
 from a2c_tf.config import AtariConfig, EnvConfig
-from a2c_tf.envs import ale, atari, registry, xla_handlers
-from a2c_tf.envs.ale import AleEnvironment, AleState
+from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.envs.failures import HostEnvironmentError, failures_named
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host import ale, atari, xla_handlers
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.ale import AleEnvironment, AleState
+from a2c_tf.envs.host.failures import HostEnvironmentError, failures_named
 from a2c_tf.types import TimeStep
 
 _ale_py = pytest.importorskip("ale_py._ale_py")

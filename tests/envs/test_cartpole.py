@@ -12,7 +12,12 @@ from contract import GraphEnvironmentContract
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from rollouts import Variant
 
-from a2c_tf.envs.cartpole import ANGLE_LIMIT, POSITION_LIMIT, CartPole, CartPoleState
+from a2c_tf.envs.classic_control.cartpole import (
+    ANGLE_LIMIT,
+    POSITION_LIMIT,
+    CartPole,
+    CartPoleState,
+)
 
 STATES = 4000
 # gymnasium computes in float64: a step in float32 rounds some 15 times by 2^-24 of accelerations

@@ -11,19 +11,19 @@ import pytest
 import tensorflow as tf
 from rollouts import graph, random_actions, seed_of
 
-from a2c_tf.envs.acrobot import Acrobot
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
-from a2c_tf.envs.drawing import boards, canvas, classic_control, frames, palettes
+from a2c_tf.envs.classic_control.acrobot import Acrobot
+from a2c_tf.envs.classic_control.cartpole import CartPole
+from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.classic_control.pendulum import Pendulum
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
-from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
-from a2c_tf.envs.pendulum import Pendulum
 from a2c_tf.envs.registry import GRAPH_NATIVE
+from a2c_tf.envs.rendering import boards, canvas, classic_control, frames, palettes
 
 MINATAR = (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
 CELL = 40

@@ -14,9 +14,9 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from rollouts import seed_of
 
 from a2c_tf.cli import CommandError
-from a2c_tf.envs.failures import failures_named, telling
-from a2c_tf.envs.guard import Guard
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.failures import failures_named, telling
+from a2c_tf.envs.host.validation import Guard
 
 SPACE = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
 GOOD = np.zeros(3, np.float32)
@@ -126,7 +126,7 @@ def test_one_of_a_library_is_named_where_it_shows(faults: dict[str, Any], expect
 def test_what_a_process_raised_is_told_without_its_traceback(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from a2c_tf.envs.vectors import QuietAsyncVectorEnv
+    from a2c_tf.envs.host.gymnasium_vector import QuietAsyncVectorEnv
 
     makers = [functools.partial(guarded, i, observation=OSError("gone")) for i in range(2)]
     vector_env = QuietAsyncVectorEnv(makers, context="forkserver")

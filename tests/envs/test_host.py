@@ -17,9 +17,10 @@ from rollouts import assert_in_spec, rollout, seed_of, unrolled
 from scripted import Episode, scripted_vector
 
 from a2c_tf.config import ConfigError, EnvConfig
-from a2c_tf.envs import host, registry
+from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host import adapter
+from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.types import TimeStep
 
 TERMINATED, TRUNCATED, BOTH = (True, False), (False, True), (True, True)
@@ -185,7 +186,7 @@ def test_observations_are_copied() -> None:
 @pytest.mark.parametrize("shape", [(), (3,), (2, 4, 84, 84)])
 def test_the_copy_is_where_tensorflow_takes_it_as_it_is(dtype: Any, shape: Any) -> None:
     array = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape), dtype)
-    copies = [host.aligned_copy(array, dtype) for _ in range(8)]
+    copies = [adapter.aligned_copy(array, dtype) for _ in range(8)]
     for copy in copies:
         np.testing.assert_array_equal(copy, array, strict=True)
         assert copy.ctypes.data % 64 == 0 and not np.shares_memory(copy, array)

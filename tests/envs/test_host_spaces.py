@@ -11,8 +11,8 @@ import tensorflow as tf
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 
-from a2c_tf.envs.failures import HostEnvironmentError, failures_named
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.failures import HostEnvironmentError, failures_named
 
 OBSERVATION = spaces.Dict(
     {

@@ -19,7 +19,7 @@ from gymnasium.envs.classic_control.mountain_car import MountainCarEnv
 from rollouts import Variant
 
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.envs.mountain_car import (
+from a2c_tf.envs.classic_control.mountain_car import (
     CONTINUOUS_FORCE,
     CONTINUOUS_GOAL,
     FORCE,

@@ -15,7 +15,7 @@ from classic_control import (
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 from rollouts import Variant
 
-from a2c_tf.envs.pendulum import MAX_SPEED, TIME_STEP, Pendulum, PendulumState
+from a2c_tf.envs.classic_control.pendulum import MAX_SPEED, TIME_STEP, Pendulum, PendulumState
 
 STATES = 4000
 # ours keeps the angle within half a turn and a step of upright, gymnasium's counts the turns

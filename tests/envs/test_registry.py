@@ -13,17 +13,17 @@ from rollouts import seed_of
 
 from a2c_tf.config import AtariConfig, ConfigError, EnvConfig
 from a2c_tf.envs import registry
-from a2c_tf.envs.acrobot import Acrobot
-from a2c_tf.envs.cartpole import CartPole
 from a2c_tf.envs.catch import Catch
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.classic_control.acrobot import Acrobot
+from a2c_tf.envs.classic_control.cartpole import CartPole
+from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarContinuous
+from a2c_tf.envs.classic_control.pendulum import Pendulum
+from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
-from a2c_tf.envs.mountain_car import MountainCar, MountainCarContinuous
-from a2c_tf.envs.pendulum import Pendulum
 
 OWN_MODULE = """
 import gymnasium

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import at, bit, materialized, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
+from a2c_tf.envs.rendering import palettes
 
 FIRST_ROW, LAST_ROW = 1, 8
 START_ROW = START_COLUMN = 5

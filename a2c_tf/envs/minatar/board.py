@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf.envs.base import Game, GraphEnvironment, GraphState
-from a2c_tf.envs.drawing import boards
+from a2c_tf.envs.rendering import boards
 from a2c_tf.types import EnvSpec
 
 SIZE = 10

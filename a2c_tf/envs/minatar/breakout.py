@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import FULL_ROW, at, meet
 from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
+from a2c_tf.envs.rendering import palettes
 
 UP_LEFT, UP_RIGHT, DOWN_RIGHT, DOWN_LEFT = range(4)
 BRICK_ROWS = (1, 3)  # the first and the last

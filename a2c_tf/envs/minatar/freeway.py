@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import bit, is_row, materialized
 from a2c_tf.envs.minatar.board import SIZE, MinAtarGame, chosen
 from a2c_tf.envs.minatar.planes import rows_to_planes
+from a2c_tf.envs.rendering import palettes
 
 FIRST_ROW, LAST_ROW = 1, 8  # of those with a car each
 SLOWEST = 5  # steps between its moves

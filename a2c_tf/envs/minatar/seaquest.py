@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar import seaquest_bullets, seaquest_divers, seaquest_enemies
 from a2c_tf.envs.minatar.bitboard import at, bit, count, is_row, materialized, meet, shift
 from a2c_tf.envs.minatar.board import ACTIONS, SIZE, RampingGame, chosen
@@ -18,6 +17,7 @@ from a2c_tf.envs.minatar.planes import rows_to_planes
 from a2c_tf.envs.minatar.seaquest_bullets import Bullets, board
 from a2c_tf.envs.minatar.seaquest_divers import ON_BOARD, Divers
 from a2c_tf.envs.minatar.seaquest_enemies import Enemies, cells, with_timer
+from a2c_tf.envs.rendering import palettes
 
 START_COLUMN = 5
 LOWEST_ROW = 8

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from a2c_tf.envs.drawing import palettes
 from a2c_tf.envs.minatar.bitboard import FULL_ROW, count, is_row, materialized, meet
 from a2c_tf.envs.minatar.board import SIZE, RampingGame, chosen
 from a2c_tf.envs.minatar.planes import columns_to_planes
+from a2c_tf.envs.rendering import palettes
 
 GROUND = SIZE - 1
 START_COLUMN = 5

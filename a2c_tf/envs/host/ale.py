@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.envs import xla_handlers
-from a2c_tf.envs.failures import telling
-from a2c_tf.envs.host import HostEnvironment, reset_seed
+from a2c_tf.envs.host import xla_handlers
+from a2c_tf.envs.host.adapter import HostEnvironment, reset_seed
+from a2c_tf.envs.host.failures import telling
 from a2c_tf.types import TimeStep
 
 RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"

@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
-from a2c_tf.envs.guard import Guard
+from a2c_tf.envs.host.validation import Guard
 
 Wrap = Callable[[gymnasium.Env], gymnasium.Env]
 

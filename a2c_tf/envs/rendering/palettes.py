@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a2c_tf.envs.drawing.boards import Layer
+from a2c_tf.envs.rendering.boards import Layer
 
 SMALL = 12  # pixels left free around what is smaller than a cell of 40
 

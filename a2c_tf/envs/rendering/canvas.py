@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from a2c_tf.envs.drawing.frames import Color
+from a2c_tf.envs.rendering.frames import Color
 
 FINENESS = 4
 """pixels that are drawn for each of the frame, along either side."""

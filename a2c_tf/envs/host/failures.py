@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from a2c_tf.cli import LOST_WORKERS, CommandError, NonFiniteError
-from a2c_tf.envs.guard import BrokenEnvironmentError, NotFiniteError
+from a2c_tf.envs.host.validation import BrokenEnvironmentError, NotFiniteError
 
 
 class HostEnvironmentError(CommandError):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.envs.drawing.frames import LONGER_SIDE, Color
+from a2c_tf.envs.rendering.frames import LONGER_SIDE, Color
 
 EMPTY = (31, 34, 44)
 GAP = (20, 22, 30)

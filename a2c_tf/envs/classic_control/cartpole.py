@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState, first
-from a2c_tf.envs.drawing import classic_control
+from a2c_tf.envs.rendering import classic_control
 from a2c_tf.types import EnvSpec
 
 GRAVITY = 9.8  # m/s²

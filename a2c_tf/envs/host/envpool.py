@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from a2c_tf.config import EnvConfig
-from a2c_tf.envs.atari import PREFIX, adapt, max_steps, sticky_probability
-from a2c_tf.envs.host import HostEnvironment
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.atari import PREFIX, adapt, max_steps, sticky_probability
 
 NO_LIMIT = 2**31 - 1
 """steps of an episode that EnvPool never truncates."""

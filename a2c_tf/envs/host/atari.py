@@ -18,8 +18,8 @@ from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, TimeLi
 from gymnasium.wrappers.vector import TransformObservation
 
 from a2c_tf.config import AtariConfig, EnvConfig
-from a2c_tf.envs.host import HostEnvironment
-from a2c_tf.envs.vectors import make_vector, registered
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.gymnasium_vector import make_vector, registered
 
 PREFIX = "ALE/"
 MAX_FRAMES = 108_000
@@ -102,7 +102,7 @@ def make_ale_vector(config: EnvConfig) -> VectorEnv:
 
 def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
     """ale-py's vector environment behind our contract."""
-    from a2c_tf.envs import ale
+    from a2c_tf.envs.host import ale
 
     in_graph = config.atari.grayscale and ale.is_available()
     kind = ale.AleEnvironment if in_graph else HostEnvironment

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from a2c_tf.envs.drawing.canvas import Canvas, Point
-from a2c_tf.envs.drawing.frames import LONGER_SIDE
+from a2c_tf.envs.rendering.canvas import Canvas, Point
+from a2c_tf.envs.rendering.frames import LONGER_SIDE
 
 INK = (45, 48, 58)
 FAINT = (196, 199, 207)

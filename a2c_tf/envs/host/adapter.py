@@ -11,15 +11,15 @@ import tensorflow as tf
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from a2c_tf import spaces
-from a2c_tf.envs.drawing import frames
-from a2c_tf.envs.failures import CUT_OFF, HostEnvironmentError, telling
-from a2c_tf.envs.guard import (
+from a2c_tf.envs.host.failures import CUT_OFF, HostEnvironmentError, telling
+from a2c_tf.envs.host.validation import (
     BrokenEnvironmentError,
     check_declared,
     check_finite,
     check_rows,
     raising_at,
 )
+from a2c_tf.envs.rendering import frames
 from a2c_tf.types import EnvSpec, TimeStep
 
 ALIGNMENT = 64

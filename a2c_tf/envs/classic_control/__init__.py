@@ -1,0 +1,1 @@
+"""Classic control in the graph, with gymnasium's constants."""
