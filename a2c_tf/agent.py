@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import checkpointing, distributions, networks
+from a2c_tf import distributions, networks
+from a2c_tf.runs import checkpoints
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.distributions import Distribution
 from a2c_tf.envs import registry
@@ -84,8 +85,8 @@ def _distribution(spec: EnvSpec, config: Config) -> Distribution:
     return distribution
 
 
-def load_agent(config: Config, checkpoint: checkpointing.Checkpoint) -> Agent:
+def load_agent(config: Config, checkpoint: checkpoints.Checkpoint) -> Agent:
     """The agent as the checkpoint holds it."""
     agent = make_agent(registry.make(config.env).spec, config)
-    checkpointing.restore(agent.model.weights, checkpoint.model)
+    checkpoints.restore(agent.model.weights, checkpoint.model)
     return agent

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2c_tf import cli, run_dir, startup, video
+from a2c_tf import cli, startup, video
+from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
     from a2c_tf.recording import Recorder
@@ -52,12 +53,13 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     if arguments.video:
         video.check(arguments.video)
     startup.import_tensorflow()
-    from a2c_tf import builders, checkpointing, players
+    from a2c_tf import builders, players
+    from a2c_tf.runs import checkpoints
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.recording import Recorder
 
-    checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
+    checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     builders.choose_threads(config)  # as in training: threads may change how sums are rounded
     with failures_named(config.env.id):

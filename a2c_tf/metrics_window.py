@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from a2c_tf import diagnostics
-from a2c_tf.checkpoint_files import Counters
-from a2c_tf.metrics import Row
+from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.runs.metrics import Row
 from a2c_tf.train_step import Report
 
 

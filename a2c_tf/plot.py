@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from a2c_tf import cli, run_dir
+from a2c_tf import cli
+from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError
 from a2c_tf.config import ConfigError
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 PANELS = {
     "episode_return": "return of an episode",

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from a2c_tf import builders, checkpointing, metrics, plot, run_dir
+from a2c_tf import builders, plot
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import metrics
+from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.evaluation import InterruptedEvaluationError
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 from export import exporting
 from export.manifest import Source
@@ -31,7 +34,7 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     """
     started = time.perf_counter()
     folder = RunDir(path)
-    checkpoint = checkpointing.load_newest(folder.checkpoints) if begin == "resume" else None
+    checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
     builders.choose_threads(config)
     with failures_named(config.env.id):
         trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
@@ -125,7 +128,7 @@ def _speed(trainer: Trainer) -> str:
 
 
 def _newest(folder: RunDir) -> Path:
-    return checkpointing.listed(folder.checkpoints)[-1]
+    return checkpoints.listed(folder.checkpoints)[-1]
 
 
 def _resume_command(folder: RunDir) -> str:

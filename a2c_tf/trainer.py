@@ -12,15 +12,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, checkpointing, metrics, players
+from a2c_tf import builders, players
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import metrics
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.checkpoint_files import Checkpoint, CheckpointError, Counters
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.runs.checkpoint_files import CheckpointError
+from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
 from a2c_tf.metrics_window import Window
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +90,7 @@ class Trainer:
         mean = float(result.returns.mean())
         if self._best_return is None or mean > self._best_return:
             self._best_return = mean
-            checkpointing.save(self._run_dir.checkpoints, self._checkpoint(), "best")
+            checkpoints.save(self._run_dir.checkpoints, self._checkpoint(), "best")
         return result
 
     @functools.cached_property
@@ -99,8 +103,8 @@ class Trainer:
         if self.counters.env_steps == self._saved_at:
             return
         self._saved_at = self.counters.env_steps
-        checkpointing.save(self._run_dir.checkpoints, self._checkpoint())
-        checkpointing.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
+        checkpoints.save(self._run_dir.checkpoints, self._checkpoint())
+        checkpoints.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
 
     def _call(self) -> None:
         """One compiled call, and the numbers that come back from it."""
@@ -139,20 +143,20 @@ class Trainer:
 
     def _checkpoint(self) -> Checkpoint:
         leaves = tf.nest.flatten(self._state) if self._exact else []
-        weights = checkpointing.named(self.agent.model.weights)
+        weights = checkpoints.named(self.agent.model.weights)
         # a finite gradient and a huge learning rate overflow without a trace in the metrics
         _check_finite({name: float(np.abs(w).max()) for name, w in weights.items()}, self.counters)
         return Checkpoint(
             counters=self.counters,
             model=weights,
-            optimizer=checkpointing.named(self._learner.variables),
+            optimizer=checkpoints.named(self._learner.variables),
             unroll={f"{i:03d}": leaf.numpy() for i, leaf in enumerate(leaves)},
             best_return=self._best_return,
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        checkpointing.restore(self.agent.model.weights, checkpoint.model)
-        checkpointing.restore(self._learner.variables, checkpoint.optimizer)
+        checkpoints.restore(self.agent.model.weights, checkpoint.model)
+        checkpoints.restore(self._learner.variables, checkpoint.optimizer)
         self._learner.env_steps.assign(checkpoint.counters.env_steps)
         self._learner.updates.assign(checkpoint.counters.updates)
         self.counters = checkpoint.counters
@@ -181,7 +185,7 @@ def _kinds(leaves: Sequence[tf.Tensor]) -> list[tuple[tf.DType, tf.TensorShape]]
 def _best_return(run_dir: RunDir) -> float | None:
     """Of the best agent as it was kept, which may be later than the checkpoint resumed from."""
     try:
-        return checkpointing.load(run_dir.checkpoints / "best").best_return
+        return checkpoints.load(run_dir.checkpoints / "best").best_return
     except CheckpointError:
         return None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from a2c_tf.atomic_files import replacing
+from a2c_tf.runs.atomic_files import replacing
 from a2c_tf.config import ConfigError
 
 ENDINGS = (".gif", ".mp4")

@@ -13,8 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from a2c_tf import checkpointing, config, run_dir
-from a2c_tf.run_dir import RunDir
+from a2c_tf import config
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 
 STARTS = {
     "ale": ("env.atari.noop_max=0",),
@@ -53,13 +55,13 @@ def compare(folders: dict[str, Path]) -> bool:
     Where a run has more of them than another, as one that is still going on, the rest is left out.
     """
     runs = [RunDir(folder) for folder in folders.values()]
-    saved = [checkpointing.listed(run.checkpoints) for run in runs]
+    saved = [checkpoints.listed(run.checkpoints) for run in runs]
     same = [_compare(runs, paths) for paths in zip(*saved, strict=False)]
     return bool(same) and all(same)
 
 
 def _compare(runs: list[RunDir], paths: tuple[Path, ...]) -> bool:
-    checkpoints = [checkpointing.load(path) for path in paths]
+    checkpoints = [checkpoints.load(path) for path in paths]
     steps = [checkpoint.counters.env_steps for checkpoint in checkpoints]
     weights = [{n: x.tobytes() for n, x in checkpoint.model.items()} for checkpoint in checkpoints]
     returns = [_returns(run, n) for run, n in zip(runs, steps, strict=True)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from a2c_tf import plot
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 
 def run(config: str, seed: int, out: Path, overrides: list[str]) -> dict[str, Any]:

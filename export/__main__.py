@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2c_tf import cli, run_dir, startup
+from a2c_tf import cli, startup
+from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,12 +40,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     startup.import_tensorflow()
-    from a2c_tf import checkpointing
+    from a2c_tf.runs import checkpoints
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
     from export import exporting, manifest
 
-    checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
+    checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
     out = arguments.out or folder.export
     with failures_named(config.env.id):

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import spaces
 
 from a2c_tf.agent import Agent
-from a2c_tf.checkpoint_files import Counters
+from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.config import Config
 from export.formats import OPSET
 from export.inference import Inputs, Outputs

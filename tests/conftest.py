@@ -20,11 +20,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import checkpointing, metrics, run_dir
-from a2c_tf.checkpoint_files import Checkpoint
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import metrics
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,7 +201,7 @@ def state(digest: Callable[..., str]) -> Callable[[RunDir], dict[str, Any]]:
     """All that two runs can have in common: nothing that a clock measured."""
 
     def state(folder: RunDir) -> dict[str, Any]:
-        newest = checkpointing.load_newest(folder.checkpoints)
+        newest = checkpoints.load_newest(folder.checkpoints)
         rows = run_dir.read_metrics(folder.metrics)
         clock = ("time_s", "steps_per_second")
         return {

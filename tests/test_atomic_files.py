@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from a2c_tf import atomic_files
+from a2c_tf.runs import atomic_files
 
 Content = Callable[[Path], dict[str, bytes]]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from a2c_tf import config
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from benchmarks.same_training import STARTS
 
 SMALL = (

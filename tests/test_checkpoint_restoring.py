@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from a2c_tf import checkpointing, config, optimizers
-from a2c_tf.checkpointing import CheckpointError
+from a2c_tf import config, optimizers
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.checkpoints import CheckpointError
 
 
 def variables(**shapes: tuple[int, ...]) -> list[keras.Variable]:
@@ -19,10 +20,10 @@ def variables(**shapes: tuple[int, ...]) -> list[keras.Variable]:
 def test_restoring_sets_every_variable() -> None:
     kernel, bias = variables(kernel=(2, 2), bias=(2,))
     arrays = {"kernel": np.eye(2, dtype=np.float32), "bias": np.ones(2, np.float32)}
-    checkpointing.restore([kernel, bias], arrays)
+    checkpoints.restore([kernel, bias], arrays)
     np.testing.assert_array_equal(kernel, arrays["kernel"])
     np.testing.assert_array_equal(bias, arrays["bias"])
-    assert checkpointing.named([kernel, bias]).keys() == arrays.keys()
+    assert checkpoints.named([kernel, bias]).keys() == arrays.keys()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_arrays_that_do_not_fit_are_refused_before_any_is_set(
 ) -> None:
     wanted = variables(kernel=(2, 2), bias=(2,))
     with pytest.raises(CheckpointError, match=message):
-        checkpointing.restore(wanted, {name: np.ones(shape) for name, shape in stored.items()})
+        checkpoints.restore(wanted, {name: np.ones(shape) for name, shape in stored.items()})
     assert not any(np.any(variable.numpy()) for variable in wanted)
 
 
@@ -47,6 +48,4 @@ def test_optimizers_of_one_process_have_variables_of_the_same_names() -> None:
     first, second = (optimizers.make_optimizer(settings) for _ in range(2))
     for optimizer in (first, second):
         optimizer.build(variables(kernel=(2, 2)))
-    assert (
-        checkpointing.named(first.variables).keys() == checkpointing.named(second.variables).keys()
-    )
+    assert checkpoints.named(first.variables).keys() == checkpoints.named(second.variables).keys()

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from a2c_tf import checkpointing
-from a2c_tf.checkpoint_files import Checkpoint, Counters
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.runs.checkpoint_files import Counters
 
 SYSTEM_CALLS = ("fsync", "mkdir", "rename", "rmdir", "unlink")
 SECONDS = 60  # a bound against hanging, not a measurement
@@ -38,8 +39,8 @@ def checkpoint(env_steps: int) -> Checkpoint:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Holds `ckpt-100` and `best`, both of step 100."""
-    checkpointing.save(tmp_path, checkpoint(100))
-    checkpointing.save(tmp_path, checkpoint(100), "best")
+    checkpoints.save(tmp_path, checkpoint(100))
+    checkpoints.save(tmp_path, checkpoint(100), "best")
     return tmp_path
 
 
@@ -51,7 +52,7 @@ def interrupted_saves(
         with pytest.MonkeyPatch.context() as patch:
             calls = _fail_at(patch, point, error)
             with contextlib.suppress(OSError, Killed):
-                checkpointing.save(folder, checkpoint(200), name)
+                checkpoints.save(folder, checkpoint(200), name)
         if len(calls) <= point:  # it was not reached any more
             return
         yield point
@@ -90,12 +91,12 @@ def test_a_save_that_is_stopped_anywhere_leaves_only_whole_checkpoints(
     points = 0
     for points in interrupted_saves(folder, None, error):  # noqa: B007, its last value counts
         for name in final_names(folder):
-            checkpointing.load(folder / name)
-        assert checkpointing.load_newest(folder).counters.env_steps in (100, 200)
-        assert checkpointing.load_selected(folder, "100").counters.env_steps == 100
+            checkpoints.load(folder / name)
+        assert checkpoints.load_newest(folder).counters.env_steps in (100, 200)
+        assert checkpoints.load_selected(folder, "100").counters.env_steps == 100
     assert points >= 8  # 6 synced files and folders, a folder made, a rename
-    checkpointing.save(folder, checkpoint(200))
-    checkpointing.prune(folder, keep=2)
+    checkpoints.save(folder, checkpoint(200))
+    checkpoints.prune(folder, keep=2)
     assert sorted(path.name for path in folder.iterdir()) == ["best", "ckpt-100", "ckpt-200"]
 
 
@@ -105,16 +106,16 @@ def test_replacing_the_best_anywhere_stopped_never_loses_it_nor_leaves_a_part(
 ) -> None:
     for _ in interrupted_saves(folder, "best", error):
         if error is Killed:
-            checkpointing.prune(folder, keep=1)
+            checkpoints.prune(folder, keep=1)
         assert final_names(folder) == ["best", "ckpt-100"]
-        assert checkpointing.load(folder / "best").counters.env_steps in (100, 200)
-    assert checkpointing.load(folder / "best").counters.env_steps == 200
+        assert checkpoints.load(folder / "best").counters.env_steps in (100, 200)
+    assert checkpoints.load(folder / "best").counters.env_steps == 200
 
 
 def test_a_full_disk_is_left_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _fail_at(monkeypatch, 3, no_space)
     with pytest.raises(OSError, match="No space left"):
-        checkpointing.save(folder, checkpoint(200))
+        checkpoints.save(folder, checkpoint(200))
     monkeypatch.undo()
     assert sorted(path.name for path in folder.iterdir()) == ["best", "ckpt-100"]
 
@@ -139,7 +140,7 @@ def test_a_killed_process_loses_no_checkpoint_that_was_finished(tmp_path: Path) 
     start = 1
     for kill_after in (1, 2, 3, 5, 8):
         finished = _save_until_killed(tmp_path, start, kill_after)
-        newest = checkpointing.load_newest(tmp_path)
+        newest = checkpoints.load_newest(tmp_path)
         assert newest.counters.env_steps >= finished
         assert newest.model["kernel"][0] == newest.counters.env_steps
         start = newest.counters.env_steps + 1

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from a2c_tf import checkpointing
-from a2c_tf.checkpoint_files import Checkpoint, CheckpointError, Counters, DamagedError
-from a2c_tf.checkpointing import AccessError
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.runs.checkpoint_files import CheckpointError
+from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.runs.checkpoint_files import DamagedError
+from a2c_tf.runs.checkpoints import AccessError
 from a2c_tf.cli import NO_CHECKPOINT
 
 FILES = ("model.npz", "optimizer.npz", "unroll.npz", "manifest.json")
@@ -45,29 +48,29 @@ def assert_equal(a: Checkpoint, b: Checkpoint) -> None:
 def folder(tmp_path: Path) -> Path:
     """Holds the checkpoints of steps 100, 200 and 300."""
     for env_steps in (100, 200, 300):
-        checkpointing.save(tmp_path, checkpoint(env_steps))
+        checkpoints.save(tmp_path, checkpoint(env_steps))
     return tmp_path
 
 
 @pytest.mark.parametrize("best_return", [None, -1.5])
 def test_what_is_saved_comes_back(tmp_path: Path, best_return: float | None) -> None:
     saved = checkpoint(40, best_return)
-    path = checkpointing.save(tmp_path / "made/on/the/way", saved)
+    path = checkpoints.save(tmp_path / "made/on/the/way", saved)
     assert path.name == "ckpt-40"
     assert {file.name for file in path.iterdir()} == set(FILES)
-    assert_equal(checkpointing.load(path), saved)
+    assert_equal(checkpoints.load(path), saved)
 
 
 def test_a_checkpoint_without_environments_says_so(tmp_path: Path) -> None:
-    path = checkpointing.save(tmp_path, checkpoint(1)._replace(unroll={}))
+    path = checkpoints.save(tmp_path, checkpoint(1)._replace(unroll={}))
     assert json.loads((path / "manifest.json").read_text())["resume"] == "statistical"
-    assert checkpointing.load(path).unroll == {}
+    assert checkpoints.load(path).unroll == {}
 
 
 def test_saving_again_replaces_the_checkpoint_of_that_name(tmp_path: Path) -> None:
-    checkpointing.save(tmp_path, checkpoint(1), "best")
-    checkpointing.save(tmp_path, checkpoint(2), "best")
-    assert checkpointing.load(tmp_path / "best").counters.env_steps == 2
+    checkpoints.save(tmp_path, checkpoint(1), "best")
+    checkpoints.save(tmp_path, checkpoint(2), "best")
+    assert checkpoints.load(tmp_path / "best").counters.env_steps == 2
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
@@ -113,7 +116,7 @@ def test_a_damaged_newest_checkpoint_is_set_aside_for_the_one_before(
 ) -> None:
     damage(folder / "ckpt-300" / file)
     with caplog.at_level(logging.WARNING):
-        assert_equal(checkpointing.load_newest(folder), checkpoint(200))
+        assert_equal(checkpoints.load_newest(folder), checkpoint(200))
     (warning,) = caplog.messages
     assert "ckpt-300" in warning and "using the one before" in warning
     names = {path.name for path in folder.iterdir()}
@@ -123,14 +126,14 @@ def test_a_damaged_newest_checkpoint_is_set_aside_for_the_one_before(
 @pytest.mark.parametrize("content", ["[]", "null", "3", "{}", '{"schema": 1}', '{"schema": 1'])
 def test_a_manifest_of_another_form_is_damage(folder: Path, content: str) -> None:
     (folder / "ckpt-300" / "manifest.json").write_text(content)
-    assert checkpointing.load_newest(folder).counters.env_steps == 200
+    assert checkpoints.load_newest(folder).counters.env_steps == 200
 
 
 @pytest.mark.parametrize("hashes", [[], None, "model.npz", {}, {"model.npz": 1}])
 def test_hashes_of_another_form_are_damage(folder: Path, hashes: Any) -> None:
     change_manifest(folder / "ckpt-300", sha256=hashes)
     with pytest.raises(DamagedError, match="ckpt-300"):
-        checkpointing.load(folder / "ckpt-300")
+        checkpoints.load(folder / "ckpt-300")
 
 
 def test_a_file_that_was_never_an_array_is_damage(folder: Path) -> None:
@@ -138,7 +141,7 @@ def test_a_file_that_was_never_an_array_is_damage(folder: Path) -> None:
     empty(path / "model.npz")
     adopt(path, "model.npz")
     with pytest.raises(DamagedError, match="ckpt-300"):
-        checkpointing.load(path)
+        checkpoints.load(path)
 
 
 def as_endless_link(path: Path) -> None:
@@ -151,9 +154,9 @@ def as_endless_link(path: Path) -> None:
 def test_what_cannot_be_read_is_no_damage_and_stays_where_it_is(folder: Path, file: str) -> None:
     as_endless_link(folder / "ckpt-300" / file)
     for load in (
-        lambda: checkpointing.load(folder / "ckpt-300"),
-        lambda: checkpointing.load_newest(folder),
-        lambda: checkpointing.load_selected(folder, "last"),
+        lambda: checkpoints.load(folder / "ckpt-300"),
+        lambda: checkpoints.load_newest(folder),
+        lambda: checkpoints.load_selected(folder, "last"),
     ):
         with pytest.raises(AccessError, match=r"ckpt-300: no access \(Too many levels of symb"):
             load()
@@ -165,8 +168,8 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path, select
     folder = tmp_path / "checkpoints"
     as_endless_link(folder)
     for load in (
-        lambda: checkpointing.load_newest(folder),
-        lambda: checkpointing.load_selected(folder, selector),
+        lambda: checkpoints.load_newest(folder),
+        lambda: checkpoints.load_selected(folder, selector),
     ):
         with pytest.raises(AccessError, match=f"checkpoints in {folder}: no access") as raised:
             load()
@@ -177,7 +180,7 @@ def test_damage_is_only_set_aside_by_who_goes_on_with_the_run(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     truncate(folder / "ckpt-300" / "model.npz")
-    assert_equal(checkpointing.load_selected(folder, "last"), checkpoint(200))
+    assert_equal(checkpoints.load_selected(folder, "last"), checkpoint(200))
     (warning,) = caplog.messages
     assert "ckpt-300" in warning and warning.endswith("; using the one before")
     assert {path.name for path in folder.iterdir()} == {"ckpt-100", "ckpt-200", "ckpt-300"}
@@ -187,21 +190,21 @@ def test_damage_that_cannot_be_set_aside_is_told(folder: Path) -> None:
     truncate(folder / "ckpt-300" / "model.npz")
     (folder / "ckpt-300.corrupt").touch()
     with pytest.raises(AccessError, match=f"checkpoints in {folder}: no access"):
-        checkpointing.load_newest(folder)
+        checkpoints.load_newest(folder)
 
 
 def test_an_empty_folder_is_damage(folder: Path) -> None:
     (folder / "ckpt-400").mkdir()
-    assert checkpointing.load_newest(folder).counters.env_steps == 300
+    assert checkpoints.load_newest(folder).counters.env_steps == 300
 
 
 def test_without_a_whole_checkpoint_there_is_an_error(folder: Path) -> None:
     for path in list(folder.iterdir()):
         truncate(path / "model.npz")
     with pytest.raises(CheckpointError, match=f"no usable checkpoint in {folder}"):
-        checkpointing.load_newest(folder)
+        checkpoints.load_newest(folder)
     with pytest.raises(CheckpointError, match="no usable checkpoint"):
-        checkpointing.load_newest(folder / "not/there")
+        checkpoints.load_newest(folder / "not/there")
 
 
 def test_another_schema_is_refused_with_both_versions_and_left_alone(folder: Path) -> None:
@@ -209,14 +212,14 @@ def test_another_schema_is_refused_with_both_versions_and_left_alone(folder: Pat
         manifest = path / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 2'))
     with pytest.raises(CheckpointError, match="schema 2, expected 1"):
-        checkpointing.load_newest(folder)
+        checkpoints.load_newest(folder)
     assert {path.name for path in folder.iterdir()} == {"ckpt-100", "ckpt-200", "ckpt-300"}
 
 
 def test_newest_is_by_number_not_by_name(folder: Path) -> None:
-    checkpointing.save(folder, checkpoint(1000))
-    assert [path.name for path in checkpointing.listed(folder)][-2:] == ["ckpt-300", "ckpt-1000"]
-    assert checkpointing.load_newest(folder).counters.env_steps == 1000
+    checkpoints.save(folder, checkpoint(1000))
+    assert [path.name for path in checkpoints.listed(folder)][-2:] == ["ckpt-300", "ckpt-1000"]
+    assert checkpoints.load_newest(folder).counters.env_steps == 1000
 
 
 @pytest.mark.parametrize(
@@ -225,20 +228,20 @@ def test_newest_is_by_number_not_by_name(folder: Path) -> None:
 def test_a_checkpoint_is_selected_by_name_or_steps(
     folder: Path, selector: str, env_steps: int
 ) -> None:
-    checkpointing.save(folder, checkpoint(150), "best")
-    assert checkpointing.load_selected(folder, selector).counters.env_steps == env_steps
+    checkpoints.save(folder, checkpoint(150), "best")
+    assert checkpoints.load_selected(folder, selector).counters.env_steps == env_steps
 
 
 @pytest.mark.parametrize("selector", ["best", "150", "-1", "", "latest", "ckpt-100"])
 def test_an_unknown_selection_is_refused_with_what_there_is(folder: Path, selector: str) -> None:
     with pytest.raises(CheckpointError, match="expected last or one of 100, 200, 300"):
-        checkpointing.load_selected(folder, selector)
+        checkpoints.load_selected(folder, selector)
 
 
 def test_a_damaged_selection_is_refused_and_not_replaced_by_another(folder: Path) -> None:
     truncate(folder / "ckpt-300" / "model.npz")
     with pytest.raises(CheckpointError, match="ckpt-300"):
-        checkpointing.load_selected(folder, "300")
+        checkpoints.load_selected(folder, "300")
 
 
 def test_half_written_folders_are_no_checkpoints_and_go_with_the_next_pruning(
@@ -246,17 +249,17 @@ def test_half_written_folders_are_no_checkpoints_and_go_with_the_next_pruning(
 ) -> None:
     for name in (".ckpt-400.tmp-123", ".best.tmp-7", ".ckpt-200.tmp-7-old"):
         shutil.copytree(folder / "ckpt-300", folder / name)
-    assert checkpointing.load_newest(folder).counters.env_steps == 300
-    checkpointing.prune(folder, keep=2)
+    assert checkpoints.load_newest(folder).counters.env_steps == 300
+    checkpoints.prune(folder, keep=2)
     assert {path.name for path in folder.iterdir()} == {"ckpt-200", "ckpt-300"}
 
 
 def go_on(folder: Path) -> None:
-    checkpointing.load_newest(folder)
+    checkpoints.load_newest(folder)
 
 
 def clean_up(folder: Path) -> None:
-    checkpointing.prune(folder, keep=3)
+    checkpoints.prune(folder, keep=3)
 
 
 @pytest.mark.parametrize("restore", [go_on, clean_up])
@@ -264,19 +267,19 @@ def clean_up(folder: Path) -> None:
 def test_what_a_killed_process_was_replacing_is_put_back(
     folder: Path, name: str, restore: Callable[[Path], None]
 ) -> None:
-    checkpointing.save(folder, checkpoint(150), "best")
-    before = checkpointing.load(folder / name)
+    checkpoints.save(folder, checkpoint(150), "best")
+    before = checkpoints.load(folder / name)
     (folder / name).rename(folder / f".{name}.tmp-7-old")
     restore(folder)
-    assert_equal(checkpointing.load(folder / name), before)
+    assert_equal(checkpoints.load(folder / name), before)
     assert {path.name for path in folder.iterdir()} == {"best", "ckpt-100", "ckpt-200", "ckpt-300"}
 
 
 def test_pruning_keeps_the_newest_and_the_best(folder: Path) -> None:
-    checkpointing.save(folder, checkpoint(100), "best")
-    checkpointing.prune(folder, keep=2)
+    checkpoints.save(folder, checkpoint(100), "best")
+    checkpoints.prune(folder, keep=2)
     assert {path.name for path in folder.iterdir()} == {"ckpt-200", "ckpt-300", "best"}
-    checkpointing.prune(folder, keep=5)
+    checkpoints.prune(folder, keep=5)
     assert {path.name for path in folder.iterdir()} == {"ckpt-200", "ckpt-300", "best"}
 
 
@@ -297,9 +300,9 @@ class Unpickled:
 
 
 def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
-    path = checkpointing.save(tmp_path, checkpoint(1))
+    path = checkpoints.save(tmp_path, checkpoint(1))
     proof = tmp_path / "executed"
     rewrite(path, "model.npz", kernel=np.array([Unpickled(proof)], object))
     with pytest.raises(CheckpointError, match="allow_pickle"):
-        checkpointing.load(path)
+        checkpoints.load(path)
     assert not proof.exists()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from a2c_tf import config
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 Content = Callable[[Path], dict[str, bytes]]

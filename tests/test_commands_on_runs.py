@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from a2c_tf import checkpointing
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 Content = Callable[[Path], dict[str, bytes]]
@@ -124,7 +124,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning_and_stays(
     finished_run: RunDir, tmp_path: Path, process: Command
 ) -> None:
     folder = RunDir(Path(shutil.copytree(finished_run.path, tmp_path / "run")))
-    *_, before, newest = checkpointing.listed(folder.checkpoints)
+    *_, before, newest = checkpoints.listed(folder.checkpoints)
     (newest / "model.npz").write_bytes(b"")
     outcome = process(EVALUATE, folder.path, "--episodes=2")
     assert outcome.code == 0, outcome.err

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import checkpointing, config, evaluation, players, unroll
+from a2c_tf import config, evaluation, players, unroll
+from a2c_tf.runs import checkpoints
 from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.evaluation import Evaluation
 from a2c_tf.networks.forward import StepOutput
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.types import CoreState, EnvSpec, UnrollState
 
 NEVER = 10**9
@@ -153,7 +154,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(finished_run: RunDir) -> Trained:
     settings = config.load(str(finished_run.config))
-    checkpoint = checkpointing.load_newest(finished_run.checkpoints)
+    checkpoint = checkpoints.load_newest(finished_run.checkpoints)
     return Trained(settings, load_agent(settings, checkpoint))
 
 

@@ -15,11 +15,14 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a2c_tf import checkpointing, config, metrics, run_dir
+from a2c_tf import config
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import metrics
+from a2c_tf.runs import run_dir
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 
 Command = Callable[..., Any]
@@ -96,8 +99,8 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def assert_only_finite_on_disk(folder: RunDir) -> None:
-    for path in checkpointing.listed(folder.checkpoints):
-        saved = checkpointing.load(path)
+    for path in checkpoints.listed(folder.checkpoints):
+        saved = checkpoints.load(path)
         for arrays in (saved.model, saved.optimizer):
             assert all(np.isfinite(array).all() for array in arrays.values())
 
@@ -117,7 +120,7 @@ def test_a_number_that_is_not_finite_stops_before_it_reaches_weights_or_disk(
         trainer.train(metrics.Writers(), lambda: False)
     assert 2 * 30 - 4 <= trainer.counters.env_steps < 2 * 30
     assert_only_finite_on_disk(folder)
-    last = checkpointing.load_newest(folder.checkpoints)
+    last = checkpoints.load_newest(folder.checkpoints)
     assert last.counters.updates == trainer.counters.updates
     for weight in trainer.agent.model.weights:
         np.testing.assert_array_equal(weight, last.model[weight.path])
@@ -150,7 +153,7 @@ def test_an_environment_that_raises_is_told_in_one_line(tmp_path: Path, command:
         "error: environment faulty:Raise-v0: sub-environment 0, episode 1, step 30 "
         "raised RuntimeError: the motor is on fire and smoking"
     )
-    assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
+    assert checkpoints.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
 
 
 @pytest.mark.usefixtures("faulty")
@@ -172,7 +175,7 @@ def test_a_process_that_dies_has_an_exit_code_of_its_own(tmp_path: Path, command
     assert outcome.code == 5
     assert outcome.err.splitlines()[-1].endswith("go on from the last checkpoint with --resume")
     assert "a process of its sub-environments has ended" in outcome.err
-    assert checkpointing.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
+    assert checkpoints.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
 
 
 def test_a_learning_rate_too_large_never_leaves_weights_that_are_not_finite(
@@ -181,7 +184,7 @@ def test_a_learning_rate_too_large_never_leaves_weights_that_are_not_finite(
     large = ("run.compile=mixed", "optimizer.learning_rate=1e6")
     with contextlib.suppress(NonFiniteError):
         train(config.load("cartpole", [*SETTINGS, *large]), tmp_path)
-    assert checkpointing.listed(tmp_path / "checkpoints")
+    assert checkpoints.listed(tmp_path / "checkpoints")
     assert_only_finite_on_disk(RunDir(tmp_path))
 
 

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from a2c_tf import metrics
-from a2c_tf.run_dir import read_metrics
+from a2c_tf.runs import metrics
+from a2c_tf.runs.run_dir import read_metrics
 
 
 def row(env_steps: int, **more: float) -> dict[str, Any]:

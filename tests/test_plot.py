@@ -12,8 +12,9 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from a2c_tf import config, plot, run_dir
-from a2c_tf.run_dir import RunDir
+from a2c_tf import config, plot
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import checkpointing, config, run_dir, session
-from a2c_tf.checkpointing import Checkpoint
+from a2c_tf import config, session
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.checkpoints import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.adapter import HostEnvironment
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 
 Command = Callable[..., Any]
@@ -77,9 +79,9 @@ State = Callable[[RunDir], dict[str, Any]]
 def cut(straight: Straight, path: Path, checkpoint: int) -> Checkpoint:
     """The run as it was when its process died after `checkpoint`, later rows already written."""
     shutil.copytree(straight.folder.path, path)
-    for later in checkpointing.listed(path / "checkpoints")[checkpoint + 1 :]:
+    for later in checkpoints.listed(path / "checkpoints")[checkpoint + 1 :]:
         shutil.rmtree(later)
-    return checkpointing.load_newest(path / "checkpoints")
+    return checkpoints.load_newest(path / "checkpoints")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_run_cut_after_a_checkpoint_ends_as_the_uninterrupted_one(
     state: State,
 ) -> None:
     uninterrupted = straight(name)
-    assert len(checkpointing.listed(uninterrupted.folder.checkpoints)) == 4
+    assert len(checkpoints.listed(uninterrupted.folder.checkpoints)) == 4
     at = cut(uninterrupted, tmp_path / "run", checkpoint)
     assert 0 < at.counters.env_steps < 1000
     train(uninterrupted.config, tmp_path / "run", at)
@@ -113,7 +115,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     polls = itertools.count()
     folder = RunDir(tmp_path / "run")
     session.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
-    (saved,) = checkpointing.listed(folder.checkpoints)
+    (saved,) = checkpoints.listed(folder.checkpoints)
     command_line = f"python -m a2c_tf.train --run-dir {folder.path} --resume"
     assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; go on with {command_line}"
     assert not folder.evaluation.exists() and not folder.export.exists()
@@ -132,14 +134,14 @@ def test_what_the_host_steps_resumes_with_counters_and_slots_exact_and_new_episo
     settings = config.load("cartpole", [*SMALL, "env.backend=gymnasium", "run.total_steps=400"])
     train(settings, tmp_path, calls=2)
     folder = RunDir(tmp_path)
-    (saved,) = checkpointing.listed(folder.checkpoints)
+    (saved,) = checkpoints.listed(folder.checkpoints)
     assert json.loads((saved / "manifest.json").read_text())["resume"] == "statistical"
 
-    at = checkpointing.load(saved)
+    at = checkpoints.load(saved)
     started = Trainer(registry.make(settings.env), settings, folder, at)
     assert started.counters == at.counters
     started.save()
-    again = checkpointing.load(saved)
+    again = checkpoints.load(saved)
     assert digest(again.model) == digest(at.model)
     assert digest(again.optimizer) == digest(at.optimizer)
 
@@ -154,7 +156,7 @@ def test_a_statistical_resume_repeats_no_episode_of_the_first_start(
 ) -> None:
     settings = config.load("cartpole", [*SMALL, "env.backend=gymnasium", "run.total_steps=1"])
     train(settings, tmp_path)
-    at = checkpointing.load_newest(tmp_path / "checkpoints")
+    at = checkpoints.load_newest(tmp_path / "checkpoints")
     seeds: list[list[int]] = []
     reset = HostEnvironment.reset
 
@@ -179,7 +181,7 @@ def test_games_of_another_shape_start_anew_with_a_warning(
     def begun(checkpoint: Checkpoint | None) -> Checkpoint:
         Trainer(registry.make(run.config.env), run.config, folder, checkpoint).save()
         newest = 0 if checkpoint is None else checkpoint.counters.env_steps
-        return checkpointing.load(folder.checkpoints / f"ckpt-{newest}")
+        return checkpoints.load(folder.checkpoints / f"ckpt-{newest}")
 
     np.testing.assert_equal(begun(at).unroll, at.unroll)
     assert "new episodes start" not in caplog.text

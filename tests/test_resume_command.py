@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from a2c_tf import checkpointing, config, run_dir
-from a2c_tf.run_dir import RunDir
+from a2c_tf import config
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 State = Callable[[RunDir], dict[str, Any]]
@@ -44,21 +46,21 @@ def test_the_best_agent_is_not_lost_to_a_worse_one_on_resuming(
     finished_run: RunDir, tmp_path: Path, train: Train
 ) -> None:
     folder = copied(finished_run, tmp_path / "run")
-    at = checkpointing.load_newest(folder.checkpoints)
+    at = checkpoints.load_newest(folder.checkpoints)
     # found after the checkpoint was written, as the evaluation at a run's end is
-    checkpointing.save(folder.checkpoints, at._replace(best_return=501.0), "best")
+    checkpoints.save(folder.checkpoints, at._replace(best_return=501.0), "best")
     trainer = train(config.load(str(folder.config)), folder.path, at)
     assert trainer.evaluate().returns.mean() < 501
-    assert checkpointing.load(folder.checkpoints / "best").best_return == 501
+    assert checkpoints.load(folder.checkpoints / "best").best_return == 501
 
 
 def test_a_damaged_newest_checkpoint_costs_only_the_way_from_the_one_before(
     finished_run: RunDir, tmp_path: Path, train: Train, state: State
 ) -> None:
     folder = copied(finished_run, tmp_path / "run")
-    newest = checkpointing.listed(folder.checkpoints)[-1]
+    newest = checkpoints.listed(folder.checkpoints)[-1]
     (newest / "optimizer.npz").write_bytes(b"")
-    at = checkpointing.load_newest(folder.checkpoints)
+    at = checkpoints.load_newest(folder.checkpoints)
     assert f"ckpt-{at.counters.env_steps}" != newest.name
     train(config.load(str(folder.config)), folder.path, at)
     assert state(folder) == state(finished_run)
@@ -68,7 +70,7 @@ def test_without_a_usable_checkpoint_nothing_is_resumed(
     finished_run: RunDir, tmp_path: Path, command: Command
 ) -> None:
     folder = copied(finished_run, tmp_path / "run")
-    for path in checkpointing.listed(folder.checkpoints):
+    for path in checkpoints.listed(folder.checkpoints):
         (path / "manifest.json").unlink()
     before = folder.metrics.read_bytes()
     outcome = command("a2c_tf.train", "--run-dir", folder.path, "--resume")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from a2c_tf import checkpointing
-from a2c_tf.checkpoint_files import Checkpoint, Counters
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.runs.run_dir import RunDir
 from benchmarks import same_training
 
 Run = list[tuple[int, float]]
@@ -24,7 +25,7 @@ def write(folder: Path, run: Run) -> Path:
     for steps, weight in run:
         weights = {"w": np.array([weight], np.float32)}
         checkpoint = Checkpoint(Counters(env_steps=steps), weights, {}, {})
-        checkpointing.save(RunDir(folder).checkpoints, checkpoint)
+        checkpoints.save(RunDir(folder).checkpoints, checkpoint)
     return folder
 
 

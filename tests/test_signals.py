@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from a2c_tf import checkpointing, config, run_dir, startup
-from a2c_tf.run_dir import RunDir
+from a2c_tf import config, startup
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 
@@ -58,7 +60,7 @@ class Stopped(NamedTuple):
     @property
     def saved(self) -> Path:
         """Its only checkpoint."""
-        (path,) = checkpointing.listed(self.folder.checkpoints)
+        (path,) = checkpoints.listed(self.folder.checkpoints)
         return path
 
 
@@ -84,7 +86,7 @@ def test_sigterm_saves_and_asks_to_be_started_again(tmp_path: Path) -> None:
     assert stopped.code == 75
     assert f"saved {stopped.saved}; go on with " in stopped.out
     assert "Traceback" not in stopped.err
-    assert checkpointing.load(stopped.saved).counters.env_steps >= 100
+    assert checkpoints.load(stopped.saved).counters.env_steps >= 100
 
 
 @pytest.mark.parametrize(("name", "code"), [("TERM", 75), ("INT", 130)])
@@ -104,7 +106,7 @@ def test_a_signal_in_the_final_evaluation_stops_it(tmp_path: Path) -> None:
     settings = ("run.total_steps=200", "run.eval_episodes=1000000")
     process = python("-m", "a2c_tf.train", *LASTING, *settings, "--run-dir", folder.path)
     deadline = time.monotonic() + SECONDS
-    while not (folder.checkpoints.is_dir() and checkpointing.listed(folder.checkpoints)):
+    while not (folder.checkpoints.is_dir() and checkpoints.listed(folder.checkpoints)):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -117,7 +119,7 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
     stopped = stop_while_training(tmp_path / "run", signal.SIGINT)
     assert stopped.code == 130
     assert "Traceback" not in stopped.err
-    steps = checkpointing.load(stopped.saved).counters.env_steps
+    steps = checkpoints.load(stopped.saved).counters.env_steps
     said, resume = stopped.out.splitlines()[-1].split("; go on with ")
     assert said == f"saved {stopped.saved}"
 
@@ -129,7 +131,7 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
     assert f"resuming at step {steps:,} of {steps + 200:,}" in out
     assert stopped.folder.evaluation.is_file()
     assert (stopped.folder.export / "policy.onnx").is_file()
-    newest = checkpointing.load_newest(stopped.folder.checkpoints)
+    newest = checkpoints.load_newest(stopped.folder.checkpoints)
     assert newest.counters.env_steps == steps + 200
 
 

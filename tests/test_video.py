@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2c_tf import checkpointing, players, recording, video
+from a2c_tf import players, recording, video
+from a2c_tf.runs import checkpoints
 from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import HostEnvironmentError
 from a2c_tf.envs.rendering.frames import DrawingError
 from a2c_tf.recording import Recorder
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 
 EVALUATE = "a2c_tf.evaluate"
 Command = Callable[..., Any]
@@ -200,7 +201,7 @@ def evaluated(command: Command, *arguments: str | Path) -> tuple[dict[str, Any],
 def test_evaluate_films_the_first_episode_of_its_seed(
     more: list[str], finished_run: RunDir, command: Command, tmp_path: Path
 ) -> None:
-    early = checkpointing.listed(finished_run.checkpoints)[0].name.removeprefix("ckpt-")
+    early = checkpoints.listed(finished_run.checkpoints)[0].name.removeprefix("ckpt-")
     arguments = [finished_run.path, "--episodes=1", f"--checkpoint={early}", *more]
     for name in ("a.gif", "a.mp4"):
         path = tmp_path / name

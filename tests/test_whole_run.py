@@ -14,8 +14,10 @@ import tensorflow as tf
 from matplotlib import image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from a2c_tf import checkpointing, config, run_dir
-from a2c_tf.run_dir import RunDir
+from a2c_tf import config
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 Digest = Callable[[Mapping[str, np.ndarray]], str]
@@ -107,11 +109,11 @@ def test_tensorboard_shows_the_same_scalars(finished_run: RunDir) -> None:
 
 def test_checkpoints_are_kept_by_steps_with_the_best_beside_them(finished_run: RunDir) -> None:
     last = run_dir.read_metrics(finished_run.metrics)[-1]
-    listed = checkpointing.listed(finished_run.checkpoints)
+    listed = checkpoints.listed(finished_run.checkpoints)
     assert len(listed) == 3 and listed[-1].name == f"ckpt-{last['env_steps']}"
     names = {path.name for path in finished_run.checkpoints.iterdir()}
     assert names == {*(path.name for path in listed), "best"}
-    counters = checkpointing.load_newest(finished_run.checkpoints).counters
+    counters = checkpoints.load_newest(finished_run.checkpoints).counters
     for name in ("env_steps", "updates", "episodes", "time_s"):
         assert getattr(counters, name) == last[name]
 
@@ -127,7 +129,7 @@ def test_the_evaluation_describes_the_last_agent(finished_run: RunDir) -> None:
 
 
 def test_best_is_the_better_of_both_evaluations(finished_run: RunDir) -> None:
-    best = checkpointing.load(finished_run.checkpoints / "best")
+    best = checkpoints.load(finished_run.checkpoints / "best")
     (during,) = (r for r in run_dir.read_metrics(finished_run.metrics) if "eval/return" in r)
     last = read_json(finished_run.evaluation)
     scores = {during["env_steps"]: during["eval/return"], last["env_steps"]: last["mean"]}
@@ -170,6 +172,6 @@ def test_the_seed_alone_decides_the_weights(
         settings = config.load(name, [*small, "run.updates_per_call=4", f"run.seed={seed}"])
         trainer = train(settings, tmp_path / str(i))
         assert trainer.counters.updates >= 9  # in three calls
-        newest = checkpointing.load_newest(tmp_path / str(i) / "checkpoints")
+        newest = checkpoints.load_newest(tmp_path / str(i) / "checkpoints")
         digests.append((seed, digest(newest.model) + digest(newest.unroll)))
     assert len(set(digests)) == len({seed for seed, _ in digests}) == len({d for _, d in digests})

@@ -16,7 +16,7 @@ from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
 from a2c_tf import builders, players
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.checkpoint_files import Counters
+from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.unroll import make_advance, unroll

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from a2c_tf import checkpointing, config, run_dir
+from a2c_tf import config
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs import run_dir
 from a2c_tf.agent import load_agent, make_agent
-from a2c_tf.checkpoint_files import Counters
+from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.envs import registry
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from export import exporting
 from export.manifest import Source
 
@@ -37,7 +39,7 @@ class Exported(NamedTuple):
 def cartpole(finished_run: RunDir) -> Exported:
     """As training left it."""
     settings = config.load(str(finished_run.config))
-    checkpoint = checkpointing.load_newest(finished_run.checkpoints)
+    checkpoint = checkpoints.load_newest(finished_run.checkpoints)
     agent = load_agent(settings, checkpoint)
     evaluation = run_dir.read_evaluation(finished_run, checkpoint.counters.env_steps)
     return Exported(Source(agent, settings, checkpoint.counters, evaluation), finished_run.export)

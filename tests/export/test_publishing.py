@@ -13,7 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 from a2c_tf.config import ConfigError
-from a2c_tf.run_dir import RunDir
+from a2c_tf.runs.run_dir import RunDir
 from export import exporting, formats
 from export.inference import Inference
 from export.parity import ParityError

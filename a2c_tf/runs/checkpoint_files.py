@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.atomic_files import sync_folder, synced
+from a2c_tf.runs.atomic_files import sync_folder
+from a2c_tf.runs.atomic_files import synced
 from a2c_tf.cli import NO_CHECKPOINT, CommandError
 
 SCHEMA = 1

@@ -16,9 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from a2c_tf import checkpoint_files
-from a2c_tf.atomic_files import replace_folder, restore_replaced
-from a2c_tf.checkpoint_files import Arrays, Checkpoint, CheckpointError, DamagedError
+from a2c_tf.runs import checkpoint_files
+from a2c_tf.runs.atomic_files import replace_folder
+from a2c_tf.runs.atomic_files import restore_replaced
+from a2c_tf.runs.checkpoint_files import Arrays
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.runs.checkpoint_files import CheckpointError
+from a2c_tf.runs.checkpoint_files import DamagedError
 from a2c_tf.cli import NO_CHECKPOINT, CommandError
 
 NAME = re.compile(r"ckpt-(\d+)")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from a2c_tf.atomic_files import write_text
+from a2c_tf.runs.atomic_files import write_text
 from a2c_tf.config import Config, ConfigError, load, to_yaml
 
 
