@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2c_tf import cli, startup, video
-from a2c_tf.runs import run_dir
+from a2c_tf import cli, startup
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
+from a2c_tf.evaluation import video
+from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from a2c_tf.recording import Recorder
+    from a2c_tf.evaluation.recording import Recorder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,11 +54,12 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     if arguments.video:
         video.check(arguments.video)
     startup.import_tensorflow()
-    from a2c_tf import builders, players
-    from a2c_tf.runs import checkpoints
+    from a2c_tf import builders
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
-    from a2c_tf.recording import Recorder
+    from a2c_tf.evaluation import players
+    from a2c_tf.evaluation.recording import Recorder
+    from a2c_tf.runs import checkpoints
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled

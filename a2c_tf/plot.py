@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from a2c_tf import cli
-from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError
 from a2c_tf.config import ConfigError
+from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 PANELS = {

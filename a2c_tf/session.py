@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from a2c_tf import builders, plot
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import metrics
-from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
-from a2c_tf.evaluation import InterruptedEvaluationError
+from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
+from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 from export import exporting

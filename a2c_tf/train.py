@@ -10,10 +10,10 @@ from pathlib import Path
 from types import FrameType
 
 from a2c_tf import cli, startup
-from a2c_tf.runs import run_dir
 from a2c_tf import config as configs
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, ConfigError
+from a2c_tf.runs import run_dir
 
 DEFAULT_CONFIG = "minatar_breakout"
 

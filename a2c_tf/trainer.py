@@ -12,18 +12,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, players
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import metrics
+from a2c_tf import builders
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.runs.checkpoint_files import Checkpoint
-from a2c_tf.runs.checkpoint_files import CheckpointError
-from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
-from a2c_tf.evaluation import Evaluation, InterruptedEvaluationError
+from a2c_tf.evaluation import players
+from a2c_tf.evaluation.evaluator import Evaluation, InterruptedEvaluationError
 from a2c_tf.metrics_window import Window
+from a2c_tf.runs import checkpoints, metrics
+from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, Counters
 from a2c_tf.runs.run_dir import RunDir
 
 log = logging.getLogger(__name__)

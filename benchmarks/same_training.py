@@ -14,8 +14,7 @@ import sys
 from pathlib import Path
 
 from a2c_tf import config
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import run_dir
+from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 STARTS = {

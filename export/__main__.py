@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a2c_tf import cli, startup
-from a2c_tf.runs import run_dir
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config
+from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 
@@ -40,9 +40,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     startup.import_tensorflow()
-    from a2c_tf.runs import checkpoints
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
+    from a2c_tf.runs import checkpoints
     from export import exporting, manifest
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)

@@ -7,9 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from a2c_tf.runs.atomic_files import replace_folder
-from a2c_tf.runs.atomic_files import restore_replaced
 from a2c_tf.config import ConfigError
+from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.run_dir import write_json
 from export import formats
 from export.inference import Inference, Inputs

@@ -20,12 +20,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import metrics
-from a2c_tf.runs import run_dir
-from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
+from a2c_tf.runs import checkpoints, metrics, run_dir
+from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 

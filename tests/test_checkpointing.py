@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs.checkpoint_files import Checkpoint
-from a2c_tf.runs.checkpoint_files import CheckpointError
-from a2c_tf.runs.checkpoint_files import Counters
-from a2c_tf.runs.checkpoint_files import DamagedError
-from a2c_tf.runs.checkpoints import AccessError
 from a2c_tf.cli import NO_CHECKPOINT
+from a2c_tf.runs import checkpoints
+from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, Counters, DamagedError
+from a2c_tf.runs.checkpoints import AccessError
 
 FILES = ("model.npz", "optimizer.npz", "unroll.npz", "manifest.json")
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import config, evaluation, players, unroll
-from a2c_tf.runs import checkpoints
+from a2c_tf import config, unroll
 from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.evaluation import Evaluation
+from a2c_tf.evaluation import evaluator, players
+from a2c_tf.evaluation.evaluator import Evaluation
 from a2c_tf.networks.forward import StepOutput
+from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.types import CoreState, EnvSpec, UnrollState
 
@@ -55,14 +56,14 @@ class Clockwork(GraphEnvironment[Clocks]):
         return tf.cast(game.ticks, tf.float32)[:, tf.newaxis]
 
 
-def evaluator(env: Clockwork, episodes: int) -> evaluation.Evaluator:
+def evaluator(env: Clockwork, episodes: int) -> evaluator.Evaluator:
     num_envs = env.spec.num_envs
 
     def policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
         return StepOutput(tf.zeros([num_envs, 2]), tf.zeros([num_envs]), core_state)
 
     advance = unroll.make_advance(env, Categorical(2), deterministic=True)
-    return evaluation.Evaluator(env, policy, advance, episodes)
+    return evaluator.Evaluator(env, policy, advance, episodes)
 
 
 def start(env: Clockwork) -> UnrollState:
@@ -88,14 +89,14 @@ def test_episodes_that_do_not_divide_go_to_the_first_environments() -> None:
 
 
 def test_episodes_may_span_several_calls() -> None:
-    calls = evaluation.STEPS_PER_CALL
+    calls = evaluator.STEPS_PER_CALL
     played = evaluate([2 * calls + 1, calls, calls - 1], [0.5, 1.0, 1.0], episodes=4)
     assert played.lengths.tolist() == [2 * calls + 1] * 2 + [calls, calls - 1]
     assert played.returns.tolist() == [calls + 0.5] * 2 + [calls, calls - 1]
 
 
 def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MAX_STEPS", 300)
+    monkeypatch.setattr(evaluator, "MAX_STEPS", 300)
     played = evaluate([7, NEVER], [1.0, 2.0], episodes=2)
     assert played.lengths.tolist() == [7, 300]
     assert played.returns.tolist() == [7.0, 600.0]
@@ -104,7 +105,7 @@ def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPa
 
 def test_the_limit_is_that_of_an_episode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many of them may take longer, and one that ends with it is whole."""
-    monkeypatch.setattr(evaluation, "MAX_STEPS", 130)
+    monkeypatch.setattr(evaluator, "MAX_STEPS", 130)
     played = evaluate([60, 130, NEVER], [1.0, 1.0, 1.0], episodes=12)
     assert played.lengths.tolist() == [60] * 4 + [130] * 4 + [130]
     assert played.cut == 1
@@ -113,7 +114,7 @@ def test_the_limit_is_that_of_an_episode(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_evaluation_may_be_interrupted() -> None:
     env = Clockwork([NEVER], [1.0])
     asked = iter([False, False, True])
-    with pytest.raises(evaluation.InterruptedEvaluationError):
+    with pytest.raises(evaluator.InterruptedEvaluationError):
         evaluator(env, 1).evaluate(start(env), lambda: next(asked))
 
 
@@ -132,12 +133,12 @@ def test_the_summary_describes_the_returns() -> None:
 
 @pytest.mark.parametrize(("episodes", "num_envs"), [(1, 1), (100, 100), (128, 128), (1000, 128)])
 def test_quotas_stay_small(episodes: int, num_envs: int) -> None:
-    assert evaluation.num_envs_for(episodes, in_graph=True, trained_on=8) == num_envs
+    assert evaluator.num_envs_for(episodes, in_graph=True, trained_on=8) == num_envs
 
 
 @pytest.mark.parametrize(("episodes", "num_envs"), [(1, 1), (100, 16)])
 def test_the_host_holds_no_more_than_in_training(episodes: int, num_envs: int) -> None:
-    assert evaluation.num_envs_for(episodes, in_graph=False, trained_on=16) == num_envs
+    assert evaluator.num_envs_for(episodes, in_graph=False, trained_on=16) == num_envs
 
 
 class Trained(NamedTuple):

@@ -16,12 +16,10 @@ import numpy as np
 import pytest
 
 from a2c_tf import config
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import metrics
-from a2c_tf.runs import run_dir
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, players, train_step
+from a2c_tf import builders, train_step
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
+from a2c_tf.evaluation import players
 from a2c_tf.learner import METRIC_NAMES, Learner
 from a2c_tf.losses import a2c_loss
 from a2c_tf.types import Trajectory

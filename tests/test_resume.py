@@ -15,12 +15,11 @@ import pytest
 import tensorflow as tf
 
 from a2c_tf import config, session
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import run_dir
-from a2c_tf.runs.checkpoints import Checkpoint
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.runs import checkpoints, run_dir
+from a2c_tf.runs.checkpoints import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.trainer import Trainer
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from a2c_tf import config
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import run_dir
+from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]

@@ -15,10 +15,11 @@ import pytest
 import tensorflow as tf
 from test_replay import make
 
-from a2c_tf import builders, networks, players, shards
+from a2c_tf import builders, networks, shards
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs import registry
+from a2c_tf.evaluation import players
 from a2c_tf.networks import forward
 from a2c_tf.types import EnvSpec, Trajectory
 

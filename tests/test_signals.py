@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from a2c_tf import config, startup
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import run_dir
+from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2c_tf import players, recording, video
-from a2c_tf.runs import checkpoints
 from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import HostEnvironmentError
 from a2c_tf.envs.rendering.frames import DrawingError
-from a2c_tf.recording import Recorder
+from a2c_tf.evaluation import players, recording, video
+from a2c_tf.evaluation.recording import Recorder
+from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
 
 EVALUATE = "a2c_tf.evaluate"

@@ -15,8 +15,7 @@ from matplotlib import image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from a2c_tf import config
-from a2c_tf.runs import checkpoints
-from a2c_tf.runs import run_dir
+from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]

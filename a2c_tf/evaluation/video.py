@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from a2c_tf.runs.atomic_files import replacing
 from a2c_tf.config import ConfigError
+from a2c_tf.runs.atomic_files import replacing
 
 ENDINGS = (".gif", ".mp4")
 QUICKEST = 2

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from a2c_tf import evaluation, shards, train_step
+from a2c_tf import shards, train_step
 from a2c_tf.agent import Agent, Seeds, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.evaluation import evaluator
 from a2c_tf.unroll import Advance, make_advance
 
 
@@ -29,16 +30,16 @@ class Player:
 
     def __init__(self, agent: Agent, config: Config, episodes: int, deterministic: bool) -> None:
         in_graph = agent.spec.backend == "graph"
-        num_envs = evaluation.num_envs_for(episodes, in_graph, config.env.num_envs)
+        num_envs = evaluator.num_envs_for(episodes, in_graph, config.env.num_envs)
         self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
         advance = make_playing(self._env, agent, config, deterministic)
         policy = shards.acting(agent.policy, shards.count(num_envs) if in_graph else 1)
         self._agent = agent
-        self._evaluator = evaluation.Evaluator(self._env, policy, advance, episodes)
+        self._evaluator = evaluator.Evaluator(self._env, policy, advance, episodes)
 
     def play(
         self, seed: int, interrupted: Callable[[], bool] = lambda: False
-    ) -> evaluation.Evaluation:
+    ) -> evaluator.Evaluation:
         """Plays the episodes that follow from `seed`.
 
         Raises:

@@ -1,0 +1,1 @@
+"""Playing episodes to score an agent, and recording one as a video."""
