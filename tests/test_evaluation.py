@@ -56,7 +56,7 @@ class Clockwork(GraphEnvironment[Clocks]):
         return tf.cast(game.ticks, tf.float32)[:, tf.newaxis]
 
 
-def evaluator(env: Clockwork, episodes: int) -> evaluator.Evaluator:
+def make_evaluator(env: Clockwork, episodes: int) -> evaluator.Evaluator:
     num_envs = env.spec.num_envs
 
     def policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
@@ -73,7 +73,7 @@ def start(env: Clockwork) -> UnrollState:
 
 def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
     env = Clockwork(lengths, rewards)
-    return evaluator(env, episodes).evaluate(start(env))
+    return make_evaluator(env, episodes).evaluate(start(env))
 
 
 def test_short_episodes_do_not_crowd_out_long_ones() -> None:

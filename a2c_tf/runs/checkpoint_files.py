@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.runs.atomic_files import sync_folder
-from a2c_tf.runs.atomic_files import synced
 from a2c_tf.cli import NO_CHECKPOINT, CommandError
+from a2c_tf.runs.atomic_files import sync_folder, synced
 
 SCHEMA = 1
 MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"

@@ -16,14 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from a2c_tf.runs import checkpoint_files
-from a2c_tf.runs.atomic_files import replace_folder
-from a2c_tf.runs.atomic_files import restore_replaced
-from a2c_tf.runs.checkpoint_files import Arrays
-from a2c_tf.runs.checkpoint_files import Checkpoint
-from a2c_tf.runs.checkpoint_files import CheckpointError
-from a2c_tf.runs.checkpoint_files import DamagedError
 from a2c_tf.cli import NO_CHECKPOINT, CommandError
+from a2c_tf.runs import checkpoint_files
+from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
+from a2c_tf.runs.checkpoint_files import Arrays, Checkpoint, CheckpointError, DamagedError
 
 NAME = re.compile(r"ckpt-(\d+)")
 

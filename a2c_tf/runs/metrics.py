@@ -14,8 +14,8 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
-from a2c_tf.runs.atomic_files import write_text
 from a2c_tf.cli import say
+from a2c_tf.runs.atomic_files import write_text
 from a2c_tf.runs.run_dir import read_metrics
 
 Row = Mapping[str, float | int]
