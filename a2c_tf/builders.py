@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import keras
 
-from a2c_tf import networks, optimizers, precision, replay, shards, train_step
+from a2c_tf import networks, optimizers, train_step
+from a2c_tf.acceleration import activation_reuse, mixed_precision, sharding
 from a2c_tf.agent import Agent
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.diagnostics import Inspector
@@ -39,12 +40,12 @@ def make_training(
     step = train_step.make_train_step(
         learner,
         Inspector(learner, config.run.inspect_every),
-        shards.acting(policy, count_shards(env.spec, mode)),
+        sharding.acting(policy, count_shards(env.spec, mode)),
         mode.accelerate_advance(choose_and_step),
         config.a2c.unroll_length,
         mode.whole_xla,
         functools.partial(network_scope, agent.model, config, mode),
-        functools.partial(precision.casting_weights_once, _in_bfloat16(agent.model, config)),
+        functools.partial(mixed_precision.casting_weights_once, _in_bfloat16(agent.model, config)),
     )
     return learner, step
 
@@ -60,7 +61,7 @@ def make_mode(spec: EnvSpec, agent: Agent, config: Config) -> train_step.Mode:
         mode = train_step.choose_mode(config.run.compile, spec.backend == "graph", convolutional)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    keeps = mode.keeps_activations and replay.is_possible(agent.model)
+    keeps = mode.keeps_activations and activation_reuse.is_possible(agent.model)
     return mode._replace(keeps_activations=keeps)
 
 
@@ -88,22 +89,22 @@ def choose_threads(config: Config) -> None:
     )
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:
-        shards.give_each_a_core(env.num_envs)
+        sharding.give_each_a_core(env.num_envs)
     elif in_graph and _is_small(config):
-        shards.use_one_thread()
+        sharding.use_one_thread()
 
 
 def _is_small(config: Config) -> bool:
     """Whether no product of an MLP on a few numbers is worth a second thread."""
     network, env = config.network, config.env
     dense = network.torso == "mlp" and network.core == "none" and not network.builder
-    narrow = max(network.hidden, default=0) <= shards.NARROW and env.id not in registry.MINATAR
-    return dense and narrow and env.num_envs < shards.SMALLEST_UNDER_XLA
+    narrow = max(network.hidden, default=0) <= sharding.NARROW and env.id not in registry.MINATAR
+    return dense and narrow and env.num_envs < sharding.SMALLEST_UNDER_XLA
 
 
 def count_shards(spec: EnvSpec, mode: train_step.Mode) -> int:
     """How many shards the network runs in; one for host environments, which gained nothing."""
-    return shards.count(spec.num_envs, mode.whole_xla) if spec.backend == "graph" else 1
+    return sharding.count(spec.num_envs, mode.whole_xla) if spec.backend == "graph" else 1
 
 
 @contextlib.contextmanager
@@ -111,7 +112,7 @@ def network_scope(model: keras.Model, config: Config, mode: train_step.Mode) -> 
     """In which the network is traced for training: as precise, and compiled, as it is to be."""
     images = networks.image_layers(model)
     with (
-        precision.computing_in_bfloat16(_in_bfloat16(model, config)),
+        mixed_precision.computing_in_bfloat16(_in_bfloat16(model, config)),
         encoding.converting_by(mode.accelerate_edges, images),
     ):
         yield

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from a2c_tf.acceleration.looped_unroll import long_unroll
 from a2c_tf.diagnostics import Inspector
 from a2c_tf.learner import METRIC_NAMES, Learner
-from a2c_tf.long_unroll import long_unroll
 from a2c_tf.types import Accelerate, EpisodeStatistics, Metrics, UnrollState
 from a2c_tf.unroll import Advance, Policy, no_episodes, unroll
 

@@ -11,10 +11,11 @@ import pytest
 import tensorflow as tf
 from test_replay import make, score
 
-from a2c_tf import builders, config, networks, precision, replay
+from a2c_tf import builders, config, networks
+from a2c_tf.acceleration import activation_reuse, mixed_precision
+from a2c_tf.acceleration.mixed_precision import casting_weights_once, computing_in_bfloat16
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.envs import registry
-from a2c_tf.precision import casting_weights_once, computing_in_bfloat16
 
 ROUNDING = 2.0**-8
 """of a number to bfloat16, relative."""
@@ -30,7 +31,7 @@ def test_torsos_compute_in_bfloat16_inside_the_scope_alone(torso):
     model, observation = make(torso)
     before = model(observation)
     with computing_in_bfloat16(networks.torso_layers(model)):
-        output, kept = replay.act(model, observation)
+        output, kept = activation_reuse.act(model, observation)
     assert [x.dtype for x in kept[-2:]] == [tf.float32] * 2  # policy and value head
     assert {x.dtype for x in kept[:-2]} == {tf.bfloat16}
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
@@ -57,7 +58,7 @@ def test_what_bfloat16_holds_exactly_comes_out_as_in_float32(variant):
 
     def act() -> dict[str, tf.Tensor]:
         with computing_in_bfloat16(networks.torso_layers(model)):
-            return replay.act(model, observation)[0]
+            return activation_reuse.act(model, observation)[0]
 
     for name, actual in variant(act)().items():
         np.testing.assert_array_equal(actual, expected[name])
@@ -65,9 +66,9 @@ def test_what_bfloat16_holds_exactly_comes_out_as_in_float32(variant):
 
 def gradients_of(model: keras.Model, observation: tf.Tensor, replayed: bool) -> list[tf.Tensor]:
     """Of `score` by every weight, through the pass of acting or through one by Keras."""
-    kept = replay.act(model, observation)[1] if replayed else []
+    kept = activation_reuse.act(model, observation)[1] if replayed else []
     with tf.GradientTape() as tape:
-        again = replay.learn(model, observation, kept) if replayed else model(observation)
+        again = activation_reuse.learn(model, observation, kept) if replayed else model(observation)
         total = score(again)
     return tape.gradient(total, model.trainable_variables)
 
@@ -142,7 +143,7 @@ def test_many_steps_cast_each_weight_once():
     layers = networks.torso_layers(model)
 
     def act() -> list[tf.Tensor]:
-        return [replay.act(model, observation)[0]["policy"] for _ in range(3)]
+        return [activation_reuse.act(model, observation)[0]["policy"] for _ in range(3)]
 
     def casts(function: Callable[[], object]) -> int:
         with computing_in_bfloat16(layers):
@@ -162,7 +163,7 @@ def test_many_steps_cast_each_weight_once():
 
 def test_casting_weights_once_changes_no_bit(monkeypatch):
     once = trained("mixed_bfloat16").get_weights()
-    monkeypatch.setattr(precision, "casting_weights_once", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(mixed_precision, "casting_weights_once", lambda _: contextlib.nullcontext())
     for weight, expected in zip(once, trained("mixed_bfloat16").get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import networks, replay
+from a2c_tf import networks
+from a2c_tf.acceleration import activation_reuse
 from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import forward
 from a2c_tf.types import EnvSpec
@@ -43,12 +44,12 @@ def score(output: dict[str, tf.Tensor]) -> tf.Tensor:
 def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, anew, variant):
     model, observation = make(torso, shared=shared, activation=activation)
     variables = model.trainable_variables
-    assert replay.is_possible(model)
+    assert activation_reuse.is_possible(model)
 
     def both():
-        acted, kept = replay.act(model, observation)
+        acted, kept = activation_reuse.act(model, observation)
         with tf.GradientTape() as tape:
-            output = replay.learn(model, observation, () if anew else kept)
+            output = activation_reuse.learn(model, observation, () if anew else kept)
             total = score(output)
         return acted, output, tape.gradient(total, variables)
 
@@ -67,15 +68,17 @@ def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, an
 @pytest.mark.parametrize("anew", [False, True])
 def test_gradients_before_a_wide_layer_are_those_of_a_pass(anew, variant):
     """The product that its kernel takes longer for goes the other way round."""
-    model, observation = make("nature", hidden=(replay.WIDE,))
-    _, kept = replay.act(model, observation)
+    model, observation = make("nature", hidden=(activation_reuse.WIDE,))
+    _, kept = activation_reuse.act(model, observation)
 
     def gradients(forward):
         with tf.GradientTape() as tape:
             total = score(forward(observation))
         return tape.gradient(total, model.trainable_variables)
 
-    again = variant(lambda: gradients(lambda x: replay.learn(model, x, () if anew else kept)))()
+    again = variant(
+        lambda: gradients(lambda x: activation_reuse.learn(model, x, () if anew else kept))
+    )()
     for actual, wanted in zip(again, gradients(model), strict=True):
         assert np.abs(wanted).max() > 0
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
@@ -84,14 +87,14 @@ def test_gradients_before_a_wide_layer_are_those_of_a_pass(anew, variant):
 def test_what_is_kept_is_what_counts():
     """Other numbers in place of the kept ones come out again: nothing is computed anew."""
     model, observation = make("minatar")
-    _, kept = replay.act(model, observation)
-    output = replay.learn(model, observation, [tf.zeros_like(x) for x in kept])
+    _, kept = activation_reuse.act(model, observation)
+    output = activation_reuse.learn(model, observation, [tf.zeros_like(x) for x in kept])
     assert not np.any(output["policy"]) and not np.any(output["value"])
 
 
 @pytest.mark.parametrize("settings", [{"activation": "silu"}, {"core": "gru"}])
 def test_what_does_not_follow_from_outputs_is_not_replayed(settings):
-    assert not replay.is_possible(make("minatar", **settings)[0])
+    assert not activation_reuse.is_possible(make("minatar", **settings)[0])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_what_does_not_follow_from_outputs_is_not_replayed(settings):
 )
 def test_layers_of_other_kinds_are_not_replayed(layer):
     x = keras.Input((10, 10, 4))
-    assert not replay.is_possible(keras.Model(x, layer(x)))
+    assert not activation_reuse.is_possible(keras.Model(x, layer(x)))
 
 
 def test_a_dense_layer_may_be_used_twice_and_along_an_axis():
@@ -114,9 +117,12 @@ def test_a_dense_layer_may_be_used_twice_and_along_an_axis():
     layer = keras.layers.Dense(4, "tanh")
     model = keras.Model(x, {"policy": layer(layer(x)), "value": keras.layers.Flatten()(layer(x))})
     observation = tf.random.stateless_normal([3, 5, 4], [0, 1])
-    _, kept = replay.act(model, observation)
+    _, kept = activation_reuse.act(model, observation)
     with tf.GradientTape(persistent=True) as tape:
-        again, expected = score(replay.learn(model, observation, kept)), score(model(observation))
+        again, expected = (
+            score(activation_reuse.learn(model, observation, kept)),
+            score(model(observation)),
+        )
     for variable in model.trainable_variables:
         np.testing.assert_allclose(
             tape.gradient(again, variable), tape.gradient(expected, variable), rtol=1e-4
@@ -143,6 +149,9 @@ def test_arrays_of_a_dict_are_known_by_their_names():
     for observation in ({"near": near, "far": far}, {"far": far, "near": near}):
         expected = model(observation)
         assert np.abs(expected["value"] - swapped["value"]).max() > 0.01
-        for actual in (replay.learn(model, observation), replay.act(model, observation)[0]):
+        for actual in (
+            activation_reuse.learn(model, observation),
+            activation_reuse.act(model, observation)[0],
+        ):
             np.testing.assert_allclose(actual["value"], expected["value"], rtol=1e-5)
             np.testing.assert_allclose(actual["policy"], expected["policy"], atol=1e-6)

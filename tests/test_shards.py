@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 from test_replay import make
 
-from a2c_tf import builders, networks, shards
+from a2c_tf import builders, networks
+from a2c_tf.acceleration import sharding
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs import registry
@@ -71,16 +72,16 @@ def test_as_many_shards_as_there_are_cores_and_environments_for(
     threading = tf.config.threading
     monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 1)
     monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: cores)
-    assert shards.count(num_envs) == shards_
+    assert sharding.count(num_envs) == shards_
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_what_is_split_is_joined_again(count, axis):
     tree = {"seen": random(8, 8, 3), "none": (), "chosen": tf.reshape(tf.range(64), [8, 8])}
-    parts = shards.split(tree, count, axis)
+    parts = sharding.split(tree, count, axis)
     assert [part["seen"].shape[axis] for part in parts] == [8 // count] * count
-    joined = shards.join(parts, axis)
+    joined = sharding.join(parts, axis)
     assert joined["none"] == ()
     for name in ("seen", "chosen"):
         np.testing.assert_array_equal(joined[name], tree[name])
@@ -97,15 +98,15 @@ def test_acting_in_shards_says_what_the_whole_says(count, variant):
         return forward.keeping_step(model, observation, ())
 
     expected = act(observation)
-    in_shards = shards.acting(lambda seen, _: act(seen), count)
+    in_shards = sharding.acting(lambda seen, _: act(seen), count)
     actual = variant(lambda seen: in_shards(seen, ()))(observation)
     assert_close((actual.parameters, actual.value), (expected.parameters, expected.value))
     assert len(actual.kept) == count
-    assert_close(shards.join(actual.kept, axis=0), expected.kept)
+    assert_close(sharding.join(actual.kept, axis=0), expected.kept)
 
 
 def test_one_shard_is_the_policy_itself():
-    assert shards.acting(forward.step, 1) is forward.step
+    assert sharding.acting(forward.step, 1) is forward.step
 
 
 @pytest.mark.parametrize("keeps", [False, True])
@@ -115,7 +116,7 @@ def test_the_gradient_is_that_of_the_whole(keeps, variant):
     policy = forward.keeping_step if keeps else forward.step
 
     def gradients(count: int) -> Any:
-        act = shards.acting(lambda seen, core: policy(model, seen, core), count)
+        act = sharding.acting(lambda seen, core: policy(model, seen, core), count)
         kept = [act(observation[t], ()).kept for t in range(STEPS)]
         kept = tf.nest.map_structure(lambda *x: tf.stack(x), *kept) if keeps else ()
         with tf.GradientTape() as tape:
@@ -150,7 +151,7 @@ def test_a_policy_that_remembers_does_so_in_each_shard(core):
     expected = forward.over_trajectory(model, trajectory)
     assert_close(forward.over_trajectory(model, trajectory, 2), expected)
     met = tf.nest.map_structure(lambda x: x[0], seen)
-    act = shards.acting(lambda *step: forward.step(model, *step), 2)
+    act = sharding.acting(lambda *step: forward.step(model, *step), 2)
     assert_close(act(met, core_state)[:3], forward.step(model, met, core_state)[:3])
 
 
@@ -170,7 +171,7 @@ def test_training_in_shards_is_training(name, parts, monkeypatch):
     """The same actions, the same episodes, and weights that differ by rounding alone."""
 
     def train(count: int) -> tuple[list[np.ndarray], Any, Any]:
-        monkeypatch.setattr(shards, "count", lambda *_: count)
+        monkeypatch.setattr(sharding, "count", lambda *_: count)
         config = Config.model_validate(TREES[name])
         env = registry.make(config.env)
         agent = make_agent(env.spec, config)
@@ -201,7 +202,7 @@ def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     agent = make_agent(registry.make(config.env).spec, config)
 
     def play(count: int) -> Any:
-        monkeypatch.setattr(shards, "count", lambda *_: count)
+        monkeypatch.setattr(sharding, "count", lambda *_: count)
         return players.Player(agent, config, 8, deterministic=False).play(0)
 
     whole, parted = play(1), play(4)
@@ -215,7 +216,7 @@ def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     [(32, 2, True), (31, 2, False), (30, 2, False), (64, 4, True), (64, 1, False), (96, 3, True)],
 )
 def test_each_core_gets_as_many_environments_as_the_others_and_enough(num_envs, cores, expected):
-    assert shards.is_worthwhile(num_envs, cores, shards.SMALLEST) == expected
+    assert sharding.is_worthwhile(num_envs, cores, sharding.SMALLEST) == expected
 
 
 CHOICE = """
@@ -256,8 +257,8 @@ CARTPOLE, MLP = {"id": "CartPole-v1"}, {"torso": "mlp"}
 )
 def test_threads_go_by_what_is_computed(tree, chosen, monkeypatch):
     calls = []
-    monkeypatch.setattr(shards, "give_each_a_core", lambda _: calls.append("shards"))
-    monkeypatch.setattr(shards, "use_one_thread", lambda: calls.append("one thread"))
+    monkeypatch.setattr(sharding, "give_each_a_core", lambda _: calls.append("shards"))
+    monkeypatch.setattr(sharding, "use_one_thread", lambda: calls.append("one thread"))
     builders.choose_threads(Config.model_validate(tree))
     assert calls == ([chosen] if chosen else [])
 

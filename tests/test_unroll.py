@@ -12,11 +12,11 @@ import tensorflow as tf
 from envs.puzzles import Identity, Masked
 
 from a2c_tf import prng, train_step
+from a2c_tf.acceleration.looped_unroll import long_unroll
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.classic_control.cartpole import CartPole
-from a2c_tf.long_unroll import long_unroll
 from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from a2c_tf import shards, train_step
+from a2c_tf import train_step
+from a2c_tf.acceleration import sharding
 from a2c_tf.agent import Agent, Seeds, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -33,7 +34,7 @@ class Player:
         num_envs = evaluator.num_envs_for(episodes, in_graph, config.env.num_envs)
         self._env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
         advance = make_playing(self._env, agent, config, deterministic)
-        policy = shards.acting(agent.policy, shards.count(num_envs) if in_graph else 1)
+        policy = sharding.acting(agent.policy, sharding.count(num_envs) if in_graph else 1)
         self._agent = agent
         self._evaluator = evaluator.Evaluator(self._env, policy, advance, episodes)
 

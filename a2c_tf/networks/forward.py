@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from a2c_tf import replay, shards
+from a2c_tf.acceleration import activation_reuse, sharding
 from a2c_tf.types import CoreState, Kept, Trajectory
 
 
@@ -53,7 +53,7 @@ def step(model: keras.Model, observation: Any, core_state: CoreState) -> StepOut
 
 def keeping_step(model: keras.Model, observation: Any, core_state: CoreState) -> StepOutput:
     """One step of a memoryless network that `replay` knows, and what its layers gave."""
-    output, kept = replay.act(model, observation)
+    output, kept = activation_reuse.act(model, observation)
     return StepOutput(output["policy"], output["value"], core_state, tuple(kept))
 
 
@@ -63,7 +63,7 @@ def over_trajectory(
     """Both heads at o_0 .. o_{T-1}, and the value of o_T, of so many shards side by side."""
     if num_shards == 1:
         return _over_whole(model, trajectory)
-    parts = [_over_whole(model, part) for part in shards.divide(trajectory, num_shards)]
+    parts = [_over_whole(model, part) for part in sharding.divide(trajectory, num_shards)]
     return TrajectoryOutput(
         parameters=tf.concat([part.parameters for part in parts], axis=1),
         value=tf.concat([part.value for part in parts], axis=1),
@@ -88,9 +88,9 @@ def _memoryless(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
 
 def _over(model: keras.Model, observation: Any, kept: Kept) -> dict[str, tf.Tensor]:
     """The whole batch from what acting has kept, or anew."""
-    if not replay.is_possible(model):
+    if not activation_reuse.is_possible(model):
         return model(observation)
-    return replay.learn(model, observation, [_flat(x) for x in kept])
+    return activation_reuse.learn(model, observation, [_flat(x) for x in kept])
 
 
 def _recurrent(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:

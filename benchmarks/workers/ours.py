@@ -18,7 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, shards, train_step
+from a2c_tf import builders, train_step
+from a2c_tf.acceleration import sharding
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, parse
@@ -110,7 +111,7 @@ def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
     advance = mode.accelerate_advance(choice)
     scope = functools.partial(builders.network_scope, agent.model, config, mode)
-    policy = shards.acting(agent.policy, builders.count_shards(env.spec, mode))
+    policy = sharding.acting(agent.policy, builders.count_shards(env.spec, mode))
     compiling = train_step.xla if mode.whole_xla else _in_graph
     start = agent.start(env, make_seeds(0))
     return _looped(advance, policy, start, compiling, _written_out(env, config), scope)
