@@ -54,16 +54,16 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     if arguments.video:
         video.check(arguments.video)
     startup.import_tensorflow()
-    from a2c_tf import builders
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.evaluation import players
     from a2c_tf.evaluation.recording import Recorder
     from a2c_tf.runs import checkpoints
+    from a2c_tf.training import assembly
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
-    builders.choose_threads(config)  # as in training: threads may change how sums are rounded
+    assembly.choose_threads(config)  # as in training: threads may change how sums are rounded
     with failures_named(config.env.id):
         agent = load_agent(config, checkpoint)
         if arguments.video:

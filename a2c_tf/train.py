@@ -84,12 +84,12 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
     interrupt = Interrupt()
     # TensorFlow takes seconds to import: not before the user's mistakes are found
     startup.import_tensorflow()
-    from a2c_tf import session
+    from a2c_tf.training import experiment
 
-    begin: session.Begin = (
+    begin: experiment.Begin = (
         "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     )
-    finished = session.run(config, path, begin, interrupt)
+    finished = experiment.run(config, path, begin, interrupt)
     return cli.DONE if finished else interrupt.exit_code
 
 

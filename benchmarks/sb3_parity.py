@@ -26,11 +26,11 @@ from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from a2c_tf import builders
 from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config
 from a2c_tf.learner import Learner
 from a2c_tf.optimizers import make_optimizer
+from a2c_tf.training import assembly
 from a2c_tf.types import EnvSpec, Trajectory
 
 UPDATES, ENVS, STEPS, TOLERANCE = 10, 6, 20, 1e-5
@@ -149,8 +149,8 @@ def make_ours() -> tuple[Agent, Learner]:
         agent.model,
         make_optimizer(CONFIG.optimizer),
         agent.distribution,
-        builders.loss_weights(CONFIG),
-        builders.make_schedules(CONFIG),
+        assembly.loss_weights(CONFIG),
+        assembly.make_schedules(CONFIG),
         CONFIG.a2c.max_grad_norm,
     )
     return agent, learner

@@ -25,7 +25,7 @@ from a2c_tf.envs import registry
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.trainer import Trainer
+from a2c_tf.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # a bound against hanging, not a measurement

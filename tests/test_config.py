@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, config
+from a2c_tf import config
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.envs import registry
+from a2c_tf.training import assembly
 
 
 def refusal(name_or_path: str | Path, *overrides: str) -> str:
@@ -40,7 +41,7 @@ def test_each_config_trains(name: str) -> None:
     settings = config.load(name, ["run.updates_per_call=1"])
     env = registry.make(settings.env)
     agent = make_agent(env.spec, settings)
-    learner, step = builders.make_training(env, agent, settings)
+    learner, step = assembly.make_training(env, agent, settings)
     before = [weight.numpy() for weight in agent.model.weights]
     state = agent.start(env, make_seeds(settings.run.seed))
     _, report = step(state, tf.constant(1))

@@ -21,7 +21,7 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.trainer import Trainer
+from a2c_tf.training.trainer import Trainer
 
 Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parent.parent

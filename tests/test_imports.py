@@ -51,7 +51,12 @@ def test_nobody_imports_a_command(module):
 
 @pytest.mark.parametrize("module", modules("export"))
 def test_export_knows_nothing_of_the_training_loop(module):
-    forbidden = {"a2c_tf.session", "a2c_tf.trainer", "a2c_tf.learner", "serving"}
+    forbidden = {
+        "a2c_tf.training.experiment",
+        "a2c_tf.training.trainer",
+        "a2c_tf.learner",
+        "serving",
+    }
     assert not any(name.startswith(tuple(forbidden)) for name in imported(module))
 
 

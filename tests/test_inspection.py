@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, diagnostics
+from a2c_tf import diagnostics
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.diagnostics import COUNT, NAMES, Inspector
 from a2c_tf.envs import registry
 from a2c_tf.losses import a2c_loss
+from a2c_tf.training import assembly
 from a2c_tf.types import Trajectory
 from a2c_tf.unroll import make_advance, unroll
 
@@ -34,7 +35,7 @@ class Training:
         self.config = Config.model_validate({**tree, "run": run})
         env = registry.make(self.config.env)
         self.agent = make_agent(env.spec, self.config)
-        self.learner, self.step = builders.make_training(env, self.agent, self.config)
+        self.learner, self.step = assembly.make_training(env, self.agent, self.config)
         self.inspector = Inspector(self.learner, every)
         self.state = self.agent.start(env, make_seeds(0))
         advance = make_advance(env, self.agent.distribution)

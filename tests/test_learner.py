@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders, train_step
+from a2c_tf import train_step
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.evaluation import players
 from a2c_tf.learner import METRIC_NAMES, Learner
 from a2c_tf.losses import a2c_loss
+from a2c_tf.training import assembly
 from a2c_tf.types import Trajectory
 from a2c_tf.unroll import make_advance, unroll
 
@@ -40,7 +41,7 @@ class Training:
         self.config = Config.model_validate({**tree, "run": {"compile": compile_}})
         self.env = registry.make(self.config.env)
         self.agent = make_agent(self.env.spec, self.config)
-        self.learner, self.step = builders.make_training(self.env, self.agent, self.config)
+        self.learner, self.step = assembly.make_training(self.env, self.agent, self.config)
         self.state = self.agent.start(self.env, make_seeds(0))
 
     def call(self, updates: int) -> dict[str, float]:
@@ -110,7 +111,7 @@ def _plain_update(model: keras.Model, trajectory: Trajectory, training: Training
         outputs = [model(observation) for observation in trajectory.observation]
         parameters = tf.stack([output["policy"] for output in outputs[:-1]])
         value = tf.stack([output["value"] for output in outputs])
-        weights = builders.loss_weights(training.config)
+        weights = assembly.loss_weights(training.config)
         distribution = training.agent.distribution
         loss, _ = a2c_loss(distribution, parameters, value[:-1], value[-1], trajectory, weights)
     gradients = [g.numpy() for g in tape.gradient(loss, model.trainable_weights)]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, ConfigError
 from a2c_tf.envs import registry
+from a2c_tf.training import assembly
 from a2c_tf.unroll import initial_state
 from export.formats import ExportError, run_onnx, write_onnx
 from export.inference import Inference
@@ -78,7 +78,7 @@ def test_it_trains_and_exports(tmp_path: Path) -> None:
     agent = make_agent(env.spec, config)
     assert agent.model.count_params() == (4 * 7 + 7) + (7 + 1) + (7 * 2 + 2)
     before = agent.model.get_weights()
-    _, step = builders.make_training(env, agent, config)
+    _, step = assembly.make_training(env, agent, config)
     seeds = make_seeds(0)
     step(initial_state(env, seeds.env, seeds.action), tf.constant(3))
     moved = zip(before, agent.model.get_weights(), strict=True)

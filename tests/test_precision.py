@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 from test_replay import make, score
 
-from a2c_tf import builders, config, networks
+from a2c_tf import config, networks
 from a2c_tf.acceleration import activation_reuse, mixed_precision
 from a2c_tf.acceleration.mixed_precision import casting_weights_once, computing_in_bfloat16
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.envs import registry
+from a2c_tf.training import assembly
 
 ROUNDING = 2.0**-8
 """of a number to bfloat16, relative."""
@@ -117,7 +118,7 @@ def trained(precision: str) -> keras.Model:
     chosen = settings(precision)
     env = registry.make(chosen.env)
     agent = make_agent(env.spec, chosen)
-    _, step = builders.make_training(env, agent, chosen)
+    _, step = assembly.make_training(env, agent, chosen)
     step(agent.start(env, make_seeds(0)), tf.constant(3))
     return agent.model
 

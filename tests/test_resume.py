@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import config, session
+from a2c_tf import config
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.checkpoints import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.trainer import Trainer
+from a2c_tf.training import experiment
+from a2c_tf.training.trainer import Trainer
 
 Command = Callable[..., Any]
 Digest = Callable[[Mapping[str, np.ndarray]], str]
@@ -113,7 +114,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     uninterrupted = straight("minatar_breakout")
     polls = itertools.count()
     folder = RunDir(tmp_path / "run")
-    session.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
+    experiment.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
     (saved,) = checkpoints.listed(folder.checkpoints)
     command_line = f"python -m a2c_tf.train --run-dir {folder.path} --resume"
     assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; go on with {command_line}"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import builders
 from a2c_tf.config import Config, ConfigError, parse
 from a2c_tf.schedules import make_schedule
+from a2c_tf.training import assembly
 
 MILESTONES = ((250, 0.5), (500, 0.1))
 
@@ -47,7 +47,7 @@ def test_both_coefficients_follow_their_own_schedule():
             "run": {"total_steps": 100},
         }
     )
-    schedules, steps = builders.make_schedules(config), tf.constant(40, tf.int64)
+    schedules, steps = assembly.make_schedules(config), tf.constant(40, tf.int64)
     assert float(schedules.learning_rate(steps)) == pytest.approx(0.25)
     assert float(schedules.entropy_coef(steps)) == pytest.approx(0.06)
 

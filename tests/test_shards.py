@@ -15,13 +15,14 @@ import pytest
 import tensorflow as tf
 from test_replay import make
 
-from a2c_tf import builders, networks
+from a2c_tf import networks
 from a2c_tf.acceleration import sharding
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs import registry
 from a2c_tf.evaluation import players
 from a2c_tf.networks import forward
+from a2c_tf.training import assembly
 from a2c_tf.types import EnvSpec, Trajectory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -175,7 +176,7 @@ def test_training_in_shards_is_training(name, parts, monkeypatch):
         config = Config.model_validate(TREES[name])
         env = registry.make(config.env)
         agent = make_agent(env.spec, config)
-        _, step = builders.make_training(env, agent, config)
+        _, step = assembly.make_training(env, agent, config)
         variables = agent.model.trainable_variables
         before = [w.numpy().copy() for w in variables]
         state, report = step(agent.start(env, make_seeds(0)), tf.constant(4))
@@ -259,7 +260,7 @@ def test_threads_go_by_what_is_computed(tree, chosen, monkeypatch):
     calls = []
     monkeypatch.setattr(sharding, "give_each_a_core", lambda _: calls.append("shards"))
     monkeypatch.setattr(sharding, "use_one_thread", lambda: calls.append("one thread"))
-    builders.choose_threads(Config.model_validate(tree))
+    assembly.choose_threads(Config.model_validate(tree))
     assert calls == ([chosen] if chosen else [])
 
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders, train_step
+from a2c_tf import train_step
 from a2c_tf.acceleration import sharding
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.cli import CommandError
@@ -28,6 +28,7 @@ from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import xla_handlers
 from a2c_tf.envs.host.ale import AleEnvironment
 from a2c_tf.networks.forward import StepOutput
+from a2c_tf.training import assembly
 from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance
 from benchmarks import operations
@@ -38,12 +39,12 @@ from benchmarks.works import ACTING, STEPPING, TRAINING, Work
 def build(work: Work) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
     config = make_config(work)
-    builders.choose_threads(config)
+    assembly.choose_threads(config)
     env = registry.make(config.env)
     if not work.has_game:
         env = NoGame(env.spec)
     agent = make_agent(env.spec, config)
-    mode = builders.make_mode(env.spec, agent, config)
+    mode = assembly.make_mode(env.spec, agent, config)
     makers = {
         STEPPING: lambda: make_stepping(env, agent, config),
         ACTING: lambda: _acting(env, agent, config),
@@ -93,7 +94,7 @@ class NoGame:
 
 def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """Training as the package does it."""
-    learner, step = builders.make_training(env, agent, config)
+    learner, step = assembly.make_training(env, agent, config)
     state = agent.start(env, make_seeds(0))
 
     def run(updates: int) -> int:
@@ -107,11 +108,11 @@ def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
 
 def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """Network, sampled actions and environment; nothing is kept and nothing learned."""
-    mode = builders.make_mode(env.spec, agent, config)
+    mode = assembly.make_mode(env.spec, agent, config)
     choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
     advance = mode.accelerate_advance(choice)
-    scope = functools.partial(builders.network_scope, agent.model, config, mode)
-    policy = sharding.acting(agent.policy, builders.count_shards(env.spec, mode))
+    scope = functools.partial(assembly.network_scope, agent.model, config, mode)
+    policy = sharding.acting(agent.policy, assembly.count_shards(env.spec, mode))
     compiling = train_step.xla if mode.whole_xla else _in_graph
     start = agent.start(env, make_seeds(0))
     return _looped(advance, policy, start, compiling, _written_out(env, config), scope)

@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
-from a2c_tf import builders
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.evaluation import players
 from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.training import assembly
 from a2c_tf.unroll import make_advance, unroll
 from export import exporting, formats
 from export.inference import Inference
@@ -48,7 +48,7 @@ class Learnt:
         )
         self.env = registry.make(self.config.env)
         self.agent = make_agent(self.env.spec, self.config)
-        _, step = builders.make_training(self.env, self.agent, self.config)
+        _, step = assembly.make_training(self.env, self.agent, self.config)
         self.state = self.agent.start(self.env, make_seeds(0))
         self.state, _ = step(self.state, tf.constant(updates))
 

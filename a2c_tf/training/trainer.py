@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import builders
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.cli import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.evaluation import players
 from a2c_tf.evaluation.evaluator import Evaluation, InterruptedEvaluationError
-from a2c_tf.metrics_window import Window
 from a2c_tf.runs import checkpoints, metrics
 from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, Counters
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.training import assembly
+from a2c_tf.training.metrics_window import Window
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Trainer:
         self._config = config
         self._run_dir = run_dir
         self.agent = make_agent(env.spec, config)
-        self._learner, self._train_step = builders.make_training(env, self.agent, config)
+        self._learner, self._train_step = assembly.make_training(env, self.agent, config)
         self._exact = env.spec.backend == "graph"
         self._best_return: float | None = None
         self._saved_at: int | None = None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from a2c_tf import builders, plot
+from a2c_tf import plot
 from a2c_tf.cli import CommandError, say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
@@ -16,7 +16,8 @@ from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.trainer import Trainer
+from a2c_tf.training import assembly
+from a2c_tf.training.trainer import Trainer
 from export import exporting
 from export.manifest import Source
 
@@ -33,7 +34,7 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     started = time.perf_counter()
     folder = RunDir(path)
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
-    builders.choose_threads(config)
+    assembly.choose_threads(config)
     with failures_named(config.env.id):
         trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
         if begin == "resume":

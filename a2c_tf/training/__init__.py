@@ -1,0 +1,1 @@
+"""One run: assembly of its parts, the training loop, and the experiment around it."""
