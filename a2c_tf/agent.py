@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf import distributions, networks
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.config import Config
 from a2c_tf.distributions import Distribution
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.errors import ConfigError
 from a2c_tf.networks import forward
-from a2c_tf.networks.forward import StepOutput
 from a2c_tf.runs import checkpoints
-from a2c_tf.types import CoreState, EnvSpec, UnrollState
+from a2c_tf.types import CoreState, EnvSpec, StepOutput, UnrollState
 from a2c_tf.unroll import initial_state
 
 

@@ -1,33 +1,15 @@
-"""What the commands share: exit codes, and mistakes told in one line."""
+"""What the commands share: parsing, output, and one line for a user's mistake."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-DONE = 0
-RUN_ERROR = 1
-BAD_CONFIG = 2
-NO_CHECKPOINT = 3
-NON_FINITE = 4
-LOST_WORKERS = 5
-SAVED_AFTER_SIGNAL = 75
-INTERRUPTED = 130
-
-
-class CommandError(Exception):
-    """What ends a command with one line for the user; its text is that line."""
-
-    exit_code = RUN_ERROR
-
-
-class NonFiniteError(CommandError):
-    """Numbers that are not finite; none of them reaches weights that are saved."""
-
-    exit_code = NON_FINITE
+from a2c_tf.errors import CommandError, ExitCode
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
-        self.exit(BAD_CONFIG)
+        self.exit(ExitCode.BAD_CONFIG)
 
 
 def fail(error: CommandError) -> int:
@@ -65,3 +47,22 @@ def at_least(least: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras; their notes on oneDNN and CUDA are not the user's concern.
+
+    The notes are written to the file descriptor before any setting can stop them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module("tensorflow")
+        importlib.import_module("keras")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2c_tf import cli, startup
-from a2c_tf.cli import CommandError
+from a2c_tf import cli
 from a2c_tf.config import Config
+from a2c_tf.errors import CommandError, ExitCode
 from a2c_tf.evaluation import video
 from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         return cli.fail(error)
     print(json.dumps(evaluation, indent=2))
-    return cli.DONE
+    return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.video:
         video.check(arguments.video)
-    startup.import_tensorflow()
+    cli.import_tensorflow()
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.evaluation import players

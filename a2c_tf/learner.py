@@ -12,8 +12,9 @@ import tensorflow as tf
 from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossWeights, a2c_loss
 from a2c_tf.networks import forward
-from a2c_tf.networks.normalization import RewardScale, RunningNormalization
-from a2c_tf.schedules import Schedule
+from a2c_tf.networks.normalization import RunningNormalization
+from a2c_tf.optimizers import Schedule
+from a2c_tf.running_statistics import RewardScale
 from a2c_tf.types import Accelerate, Metrics, Trajectory
 
 METRIC_NAMES = (

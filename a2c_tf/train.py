@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from a2c_tf import cli, startup
+from a2c_tf import cli
 from a2c_tf import config as configs
-from a2c_tf.cli import CommandError
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.config import Config
+from a2c_tf.errors import CommandError, ConfigError, ExitCode
 from a2c_tf.runs import run_dir
 
 DEFAULT_CONFIG = "minatar_breakout"
@@ -24,11 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.list:
             print("\n".join(configs.names()))
-            return cli.DONE
+            return ExitCode.DONE
         config = _resolve(arguments)
         if arguments.print_config:
             print(configs.to_yaml(config), end="")
-            return cli.DONE
+            return ExitCode.DONE
         return _run(config, arguments)
     except CommandError as error:
         return cli.fail(error)
@@ -83,14 +83,14 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
         run_dir.check_free(path, arguments.overwrite)
     interrupt = Interrupt()
     # TensorFlow takes seconds to import: not before the user's mistakes are found
-    startup.import_tensorflow()
+    cli.import_tensorflow()
     from a2c_tf.training import experiment
 
     begin: experiment.Begin = (
         "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     )
     finished = experiment.run(config, path, begin, interrupt)
-    return cli.DONE if finished else interrupt.exit_code
+    return ExitCode.DONE if finished else interrupt.exit_code
 
 
 class Interrupt:
@@ -106,7 +106,7 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         interrupted = number == signal.SIGINT
-        self.exit_code = cli.INTERRUPTED if interrupted else cli.SAVED_AFTER_SIGNAL
+        self.exit_code = ExitCode.INTERRUPTED if interrupted else ExitCode.SAVED_AFTER_SIGNAL
         signal.signal(number, signal.SIG_DFL)
 
 

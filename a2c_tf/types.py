@@ -70,6 +70,19 @@ class TimeStep(NamedTuple):
     """`[B, M]`, of the actions to be taken here."""
 
 
+class StepOutput(NamedTuple):
+    """What the network says on meeting one time step."""
+
+    parameters: tf.Tensor
+    """`[B, P]`, of the action distribution."""
+    value: tf.Tensor
+    """`[B]`."""
+    core_state: CoreState
+    """after the step."""
+    kept: Kept = ()
+    """what its layers gave, where the learner is to have it."""
+
+
 class Trajectory(NamedTuple):
     """T steps of B environments; row t is the transition o_t --a_t--> o_{t+1}."""
 
@@ -119,3 +132,12 @@ class EpisodeStatistics(NamedTuple):
     """scalar float32, of their undiscounted returns."""
     length_sum: tf.Tensor
     """scalar float32, of their lengths in steps."""
+
+
+class Counters(NamedTuple):
+    """How far a run has come."""
+
+    env_steps: int = 0
+    updates: int = 0
+    episodes: int = 0
+    time_s: float = 0.0

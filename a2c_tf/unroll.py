@@ -10,12 +10,12 @@ import tensorflow as tf
 from a2c_tf import prng
 from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
-from a2c_tf.networks.forward import StepOutput
 from a2c_tf.types import (
     Accelerate,
     ActionMask,
     CoreState,
     EpisodeStatistics,
+    StepOutput,
     Trajectory,
     UnrollState,
 )

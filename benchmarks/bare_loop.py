@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from a2c_tf import startup
+from a2c_tf import cli
 from a2c_tf.cli import at_least
 
 SECONDS = 0.4
@@ -65,7 +65,7 @@ def main() -> int:
     if importlib.util.find_spec("ale_py") is None:
         print("error: no ale-py: pip install 'a2c_tf[atari]'", file=sys.stderr)
         return 2
-    startup.import_tensorflow()
+    cli.import_tensorflow()
     ours, bare, multiple = make_loops(arguments.num_envs)
     for loop in (ours, bare):  # compiles
         loop(multiple)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from a2c_tf import startup
+from a2c_tf import cli
 
-startup.import_tensorflow()
+cli.import_tensorflow()
 
 import tensorflow as tf
 

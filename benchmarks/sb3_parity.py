@@ -12,9 +12,9 @@ import collections
 import sys
 from typing import Any, NamedTuple
 
-from a2c_tf import startup
+from a2c_tf import cli
 
-startup.import_tensorflow()
+cli.import_tensorflow()
 
 import gymnasium
 import numpy as np

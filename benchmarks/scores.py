@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from a2c_tf import plot
+from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 
 
@@ -47,7 +47,7 @@ def main() -> int:
         f"{'greedy' if results[0]['deterministic'] else 'sampled'} actions"
     )
     folders = [arguments.out / f"{arguments.config}-{seed}" for seed in arguments.seeds]
-    plot.save_curves([RunDir(folder) for folder in folders], arguments.out / "curves.png")
+    save_curves([RunDir(folder) for folder in folders], arguments.out / "curves.png")
     return 0
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2c_tf import cli, startup
-from a2c_tf.cli import CommandError
+from a2c_tf import cli
 from a2c_tf.config import Config
+from a2c_tf.errors import CommandError, ExitCode
 from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _export(*run_dir.open_existing(arguments.run_dir), arguments)
     except CommandError as error:
         return cli.fail(error)
-    return cli.DONE
+    return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
-    startup.import_tensorflow()
+    cli.import_tensorflow()
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.runs import checkpoints

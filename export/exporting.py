@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from a2c_tf.config import ConfigError
+from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.run_dir import write_json
 from export import formats

@@ -11,7 +11,7 @@ import onnxruntime
 import tensorflow as tf
 import tf2onnx
 
-from a2c_tf.cli import CommandError
+from a2c_tf.errors import CommandError
 from export.inference import Inference, Inputs, Outputs
 
 OPSET = 17

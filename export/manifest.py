@@ -15,7 +15,7 @@ from gymnasium import spaces
 
 from a2c_tf.agent import Agent
 from a2c_tf.config import Config
-from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.types import Counters
 from export.formats import OPSET
 from export.inference import Inputs, Outputs
 from export.parity import Parity

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.cli import CommandError
 from a2c_tf.distributions import Distribution
 from a2c_tf.distributions.discrete import FORBIDDEN
+from a2c_tf.errors import CommandError
 from export.formats import Runner
 from export.inference import Outputs
 from export.samples import Samples, count_of, rows_of

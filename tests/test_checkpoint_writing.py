@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from a2c_tf.runs import checkpoints
-from a2c_tf.runs.checkpoint_files import Checkpoint, Counters
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.types import Counters
 
 SYSTEM_CALLS = ("fsync", "mkdir", "rename", "rmdir", "unlink")
 SECONDS = 60  # a bound against hanging, not a measurement

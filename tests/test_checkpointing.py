@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from a2c_tf.cli import NO_CHECKPOINT
+from a2c_tf.errors import ExitCode
 from a2c_tf.runs import checkpoints
-from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, Counters, DamagedError
+from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, DamagedError
 from a2c_tf.runs.checkpoints import AccessError
+from a2c_tf.types import Counters
 
 FILES = ("model.npz", "optimizer.npz", "unroll.npz", "manifest.json")
 
@@ -170,7 +171,7 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path, select
     ):
         with pytest.raises(AccessError, match=f"checkpoints in {folder}: no access") as raised:
             load()
-        assert raised.value.exit_code == NO_CHECKPOINT
+        assert raised.value.exit_code == ExitCode.NO_CHECKPOINT
 
 
 def test_damage_is_only_set_aside_by_who_goes_on_with_the_run(

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from a2c_tf import config
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.config import Config
 from a2c_tf.envs import registry
+from a2c_tf.errors import ConfigError
 from a2c_tf.training import assembly
 
 

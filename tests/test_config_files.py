@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from a2c_tf import config
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.config import Config
+from a2c_tf.errors import ConfigError
 
 
 def refusal(name_or_path: str | Path) -> str:

@@ -16,10 +16,9 @@ from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.evaluation import evaluator, players
 from a2c_tf.evaluation.evaluator import Evaluation
-from a2c_tf.networks.forward import StepOutput
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.types import CoreState, EnvSpec, UnrollState
+from a2c_tf.types import CoreState, EnvSpec, StepOutput, UnrollState
 
 NEVER = 10**9
 
@@ -115,7 +114,7 @@ def test_an_evaluation_may_be_interrupted() -> None:
     env = Clockwork([NEVER], [1.0])
     asked = iter([False, False, True])
     with pytest.raises(evaluator.InterruptedEvaluationError):
-        evaluator(env, 1).evaluate(start(env), lambda: next(asked))
+        make_evaluator(env, 1).evaluate(start(env), lambda: next(asked))
 
 
 def test_the_summary_describes_the_returns() -> None:

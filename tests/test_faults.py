@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from a2c_tf import config
-from a2c_tf.cli import NonFiniteError
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.errors import NonFiniteError
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.trainer import Trainer

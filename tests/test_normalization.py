@@ -8,15 +8,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from a2c_tf.networks.normalization import (
-    CLIP,
-    EPSILON,
-    Moments,
-    RewardScale,
-    RunningNormalization,
-    merge,
-    moments_of,
-)
+from a2c_tf.networks.normalization import RunningNormalization
+from a2c_tf.running_statistics import CLIP, EPSILON, Moments, RewardScale, merge, moments_of
 
 SETTINGS = hypothesis.settings(deadline=None, derandomize=True, max_examples=40)
 SIZES = st.lists(st.integers(0, 20), min_size=1, max_size=6)

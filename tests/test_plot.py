@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from a2c_tf import config, plot
 from a2c_tf.runs import run_dir
+from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
@@ -38,7 +39,7 @@ def drawn_pixels(path: Path) -> int:
 
 
 def test_one_run_is_drawn_as_an_image(finished_run: RunDir, tmp_path: Path) -> None:
-    plot.save_curves([finished_run], tmp_path / "curves.png")
+    save_curves([finished_run], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n")
     assert drawn_pixels(tmp_path / "curves.png") > 5_000
 
@@ -47,7 +48,7 @@ def test_the_curve_is_what_was_measured(tmp_path: Path) -> None:
     flat = make_run(tmp_path / "flat", {0: 0.0, 100: 0.0})
     bare = make_run(tmp_path / "bare", {0: 0.0})
     for run, name in ((flat, "flat.png"), (bare, "bare.png")):
-        plot.save_curves([run], tmp_path / name)
+        save_curves([run], tmp_path / name)
     assert drawn_pixels(tmp_path / "flat.png") > drawn_pixels(tmp_path / "bare.png")
 
 

@@ -16,6 +16,7 @@ from a2c_tf.acceleration import activation_reuse, mixed_precision
 from a2c_tf.acceleration.mixed_precision import casting_weights_once, computing_in_bfloat16
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.envs import registry
+from a2c_tf.errors import ConfigError
 from a2c_tf.training import assembly
 
 ROUNDING = 2.0**-8
@@ -170,5 +171,5 @@ def test_casting_weights_once_changes_no_bit(monkeypatch):
 
 
 def test_a_users_network_has_its_own_precision():
-    with pytest.raises(config.ConfigError, match="has its own precision"):
+    with pytest.raises(ConfigError, match="has its own precision"):
         config.parse({"network": {"builder": "my_models:build", "precision": "mixed_bfloat16"}})

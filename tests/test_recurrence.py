@@ -11,6 +11,7 @@ from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs.classic_control.cartpole import CartPole
 from a2c_tf.networks import forward, make_actor_critic
+from a2c_tf.types import StepOutput
 from a2c_tf.unroll import make_advance, unroll
 
 CORES = pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_learning_sees_what_acting_saw(core, shared):
     advance = make_advance(env, agent.distribution)
     acted = []
 
-    def policy(observation: tf.Tensor, core_state: tf.Tensor) -> forward.StepOutput:
+    def policy(observation: tf.Tensor, core_state: tf.Tensor) -> StepOutput:
         acted.append(agent.policy(observation, core_state))
         return acted[-1]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from a2c_tf import config
-from a2c_tf.config import ConfigError
+from a2c_tf.errors import ConfigError
 from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from a2c_tf.runs import checkpoints
-from a2c_tf.runs.checkpoint_files import Checkpoint, Counters
+from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.types import Counters
 from benchmarks import same_training
 
 Run = list[tuple[int, float]]

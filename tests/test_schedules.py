@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf.config import Config, ConfigError, parse
-from a2c_tf.schedules import make_schedule
+from a2c_tf.config import Config, parse
+from a2c_tf.errors import ConfigError
+from a2c_tf.optimizers import make_schedule
 from a2c_tf.training import assembly
 
 MILESTONES = ((250, 0.5), (500, 0.1))

@@ -23,7 +23,7 @@ from a2c_tf.envs import registry
 from a2c_tf.evaluation import players
 from a2c_tf.networks import forward
 from a2c_tf.training import assembly
-from a2c_tf.types import EnvSpec, Trajectory
+from a2c_tf.types import EnvSpec, StepOutput, Trajectory
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # a bound against hanging, not a measurement
@@ -95,7 +95,7 @@ def test_acting_in_shards_says_what_the_whole_says(count, variant):
     model, _ = make("minatar")
     observation = observations(gymnasium.spaces.Box(0, 1, (10, 10, 4), np.bool_))[0]
 
-    def act(observation: tf.Tensor) -> forward.StepOutput:
+    def act(observation: tf.Tensor) -> StepOutput:
         return forward.keeping_step(model, observation, ())
 
     expected = act(observation)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from a2c_tf import config, startup
+from a2c_tf import cli, config
 from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
@@ -137,7 +137,7 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
 def test_a_signal_before_the_first_update_saves_the_start(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(startup, "import_tensorflow", lambda: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(cli, "import_tensorflow", lambda: signal.raise_signal(signal.SIGTERM))
     outcome = command("a2c_tf.train", "cartpole", "--run-dir", tmp_path / "run")
     assert (outcome.code, outcome.err) == (75, "")
     assert f"saved {tmp_path / 'run' / 'checkpoints' / 'ckpt-0'}; go on with " in outcome.out

@@ -17,8 +17,7 @@ from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.classic_control.cartpole import CartPole
-from a2c_tf.networks.forward import StepOutput
-from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
+from a2c_tf.types import Accelerate, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
 from a2c_tf.unroll import initial_state, make_advance, unroll
 
 SEED = tf.constant([3, 0])

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from a2c_tf.agent import Agent, make_agent
-from a2c_tf.config import Config, ConfigError, parse
+from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import HostEnvironmentError
 from a2c_tf.envs.rendering.frames import DrawingError
+from a2c_tf.errors import ConfigError
 from a2c_tf.evaluation import players, recording, video
 from a2c_tf.evaluation.recording import Recorder
 from a2c_tf.runs import checkpoints

@@ -1,15 +1,6 @@
 """A run's settings: their schema, and how they are read."""
 
-from a2c_tf.config.loading import (
-    ConfigError,
-    check_resumable,
-    find,
-    load,
-    names,
-    nearest,
-    parse,
-    to_yaml,
-)
+from a2c_tf.config.loading import check_resumable, find, load, names, nearest, parse, to_yaml
 from a2c_tf.config.schema import (
     A2CConfig,
     AtariConfig,
@@ -24,7 +15,6 @@ __all__ = [
     "A2CConfig",
     "AtariConfig",
     "Config",
-    "ConfigError",
     "EnvConfig",
     "NetworkConfig",
     "OptimizerConfig",

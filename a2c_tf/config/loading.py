@@ -12,16 +12,10 @@ import pydantic
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from a2c_tf.cli import BAD_CONFIG, CommandError
 from a2c_tf.config.schema import Config
+from a2c_tf.errors import ConfigError
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
-
-
-class ConfigError(CommandError):
-    """A setting that cannot be."""
-
-    exit_code = BAD_CONFIG
 
 
 def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from a2c_tf import cli, startup
-from a2c_tf.cli import CommandError
+from a2c_tf import cli
+from a2c_tf.errors import CommandError, ExitCode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         cli.say(_text(arguments.filter), sys.stdout)
     except CommandError as error:
         return cli.fail(error)
-    return cli.DONE
+    return ExitCode.DONE
 
 
 def _text(part: str | None) -> str:
-    startup.import_tensorflow()
+    cli.import_tensorflow()
     from a2c_tf.envs import listing
 
     return listing.overview() if part is None else listing.matching(part)

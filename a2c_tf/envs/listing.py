@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 
 import gymnasium
 
-from a2c_tf.cli import CommandError
-from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.config import EnvConfig
 from a2c_tf.envs.host.atari import PREFIX
 from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.envs.listing_table import UNKNOWN, Listed, leaves_open, table
 from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make
+from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.types import EnvSpec
 
 MADE_AT_MOST = 20

@@ -9,8 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from a2c_tf.cli import CommandError
-from a2c_tf.config import AtariConfig, ConfigError, EnvConfig, nearest
+from a2c_tf.config import AtariConfig, EnvConfig, nearest
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.classic_control.acrobot import Acrobot
@@ -27,6 +26,7 @@ from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
+from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.spaces import parts
 
 MINATAR = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from a2c_tf.config import ConfigError
+from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replacing
 
 ENDINGS = (".gif", ".mp4")

@@ -8,20 +8,7 @@ import keras
 import tensorflow as tf
 
 from a2c_tf.acceleration import activation_reuse, sharding
-from a2c_tf.types import CoreState, Kept, Trajectory
-
-
-class StepOutput(NamedTuple):
-    """What the network says on meeting one time step."""
-
-    parameters: tf.Tensor
-    """`[B, P]`, of the action distribution."""
-    value: tf.Tensor
-    """`[B]`."""
-    core_state: CoreState
-    """after the step."""
-    kept: Kept = ()
-    """what its layers gave, where the learner is to have it."""
+from a2c_tf.types import CoreState, Kept, StepOutput, Trajectory
 
 
 class TrajectoryOutput(NamedTuple):

@@ -1,53 +1,11 @@
-"""Running mean and variance: of observations inside the network, of returns beside it.
-
-Batches are merged exactly, whatever their sizes (Chan, Golub and LeVeque, 1983): all of them
-together have the same moments as their union.
-"""
+"""Observations normalised by running statistics, inside the network."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-CLIP = 10.0
-"""normalised numbers lie within ± this, as in OpenAI baselines' VecNormalize."""
-EPSILON = 1e-8
-
-
-class Moments(NamedTuple):
-    """Of a set of numbers, or of arrays number by number; float64."""
-
-    count: tf.Tensor
-    """scalar, how many there are."""
-    mean: tf.Tensor
-    """`[...]`."""
-    squares: tf.Tensor
-    """`[...]`, Σ (x - mean)²."""
-
-
-def moments_of(x: tf.Tensor, weight: tf.Tensor) -> Moments:
-    """The moments of the rows of `x` `[N, ...]`, each counted `weight` `[N]` times, 0 or 1."""
-    x, weight = tf.cast(x, tf.float64), tf.cast(weight, tf.float64)
-    weight = tf.reshape(weight, [-1] + [1] * (x.shape.rank - 1))
-    count = tf.reduce_sum(weight)
-    mean = tf.math.divide_no_nan(tf.reduce_sum(weight * x, axis=0), count)
-    return Moments(count, mean, tf.reduce_sum(weight * tf.square(x - mean), axis=0))
-
-
-def merge(a: Moments, b: Moments) -> Moments:
-    """The moments of the union:
-
-    mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
-
-    with δ = mean_b - mean_a and n = n_a + n_b.
-    """
-    count = a.count + b.count
-    share = tf.math.divide_no_nan(b.count, count)
-    delta = b.mean - a.mean
-    squares = a.squares + b.squares + tf.square(delta) * a.count * share
-    return Moments(count, a.mean + delta * share, squares)
+from a2c_tf.running_statistics import CLIP, EPSILON, Moments, merge, moments_of
 
 
 class RunningNormalization(keras.layers.Layer):
@@ -82,47 +40,3 @@ class RunningNormalization(keras.layers.Layer):
 
     def _moments(self) -> Moments:
         return Moments(*map(tf.convert_to_tensor, (self.count, self.mean, self.squares)))
-
-
-class RewardScale:
-    """Divides rewards by the standard deviation of the discounted return so far, clipped to ±10:
-
-        R ← γ·R + r within an episode,    r / sqrt(Var[R] + ε)
-
-    (the VecNormalize of OpenAI baselines). Rewards are not centred, so that none changes its sign.
-    """
-
-    def __init__(self, num_envs: int, gamma: float) -> None:
-        self._gamma = gamma
-        self._returns = keras.Variable(tf.zeros([num_envs]), name="discounted_return")
-        self._moments = Moments(
-            *(
-                keras.Variable(0.0, dtype="float64", name=f"reward_{name}")
-                for name in Moments._fields
-            )
-        )
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """All that it remembers."""
-        return [self._returns, *self._moments]
-
-    def scale(self, reward: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """The scaled rewards of an unroll, once its returns are counted in.
-
-        Args:
-          reward: `[T, B]`, 0 in the row of an autoreset.
-          mask: `[T, B]`, 0 in that row, where the return of the next episode begins.
-        """
-        following, returns = self._returns.value, []
-        for t in range(reward.shape[0]):
-            following = mask[t] * (self._gamma * following + reward[t])
-            returns.append(following)
-        self._returns.assign(following)
-        flat = moments_of(tf.reshape(tf.stack(returns), [-1]), tf.reshape(mask, [-1]))
-        merged = merge(Moments(*(variable.value for variable in self._moments)), flat)
-        for variable, value in zip(self._moments, merged, strict=True):
-            variable.assign(value)
-        variance = tf.math.divide_no_nan(merged.squares, merged.count)
-        scale = tf.cast(tf.math.rsqrt(variance + EPSILON), tf.float32)
-        return tf.clip_by_value(reward * scale, -CLIP, CLIP)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a2c_tf.cli import NO_CHECKPOINT, CommandError
+from a2c_tf.errors import CommandError, ExitCode
 from a2c_tf.runs.atomic_files import sync_folder, synced
+from a2c_tf.types import Counters
 
 SCHEMA = 1
 MANIFEST, MODEL, OPTIMIZER, UNROLL = "manifest.json", "model.npz", "optimizer.npz", "unroll.npz"
@@ -25,20 +26,11 @@ Arrays = Mapping[str, np.ndarray]
 class CheckpointError(CommandError):
     """No checkpoint that could be used."""
 
-    exit_code = NO_CHECKPOINT
+    exit_code = ExitCode.NO_CHECKPOINT
 
 
 class DamagedError(CheckpointError):
     """A checkpoint that is not what was written."""
-
-
-class Counters(NamedTuple):
-    """How far a run has come."""
-
-    env_steps: int = 0
-    updates: int = 0
-    episodes: int = 0
-    time_s: float = 0.0
 
 
 class Checkpoint(NamedTuple):

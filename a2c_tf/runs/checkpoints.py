@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from a2c_tf.cli import NO_CHECKPOINT, CommandError
+from a2c_tf.errors import CommandError, ExitCode
 from a2c_tf.runs import checkpoint_files
 from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.checkpoint_files import Arrays, Checkpoint, CheckpointError, DamagedError
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class AccessError(CommandError):
     """A checkpoint that may be whole, but that the system does not let be read or renamed."""
 
-    exit_code = NO_CHECKPOINT
+    exit_code = ExitCode.NO_CHECKPOINT
 
 
 def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from a2c_tf.config import Config, ConfigError, load, to_yaml
+from a2c_tf.config import Config, load, to_yaml
+from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import write_text
 
 

@@ -11,15 +11,16 @@ import keras
 from a2c_tf import networks, optimizers, train_step
 from a2c_tf.acceleration import activation_reuse, mixed_precision, sharding
 from a2c_tf.agent import Agent
-from a2c_tf.config import Config, ConfigError
+from a2c_tf.config import Config
 from a2c_tf.diagnostics import Inspector
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.errors import ConfigError
 from a2c_tf.learner import Learner, Running, Schedules
 from a2c_tf.losses import LossWeights
 from a2c_tf.networks import encoding
-from a2c_tf.networks.normalization import RewardScale
-from a2c_tf.schedules import make_schedule
+from a2c_tf.optimizers import make_schedule
+from a2c_tf.running_statistics import RewardScale
 from a2c_tf.types import EnvSpec
 from a2c_tf.unroll import make_advance
 

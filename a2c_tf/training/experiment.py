@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from a2c_tf import plot
-from a2c_tf.cli import CommandError, say
+from a2c_tf.cli import say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
+from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
 from a2c_tf.training.trainer import Trainer
@@ -102,7 +103,7 @@ def _finish(
         "env_steps": trainer.counters.env_steps,
     }
     run_dir.write_json(folder.evaluation, evaluation)
-    plot.save_curves([folder], folder.curves)
+    save_curves([folder], folder.curves)
     source = Source(trainer.agent, config, trainer.counters, evaluation)
     exporting.export_agent(source, folder.export)
     say(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from a2c_tf import diagnostics
-from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.runs.metrics import Row
 from a2c_tf.train_step import Report
+from a2c_tf.types import Counters
 
 
 class Window:

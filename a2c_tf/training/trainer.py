@@ -13,16 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf.agent import make_agent, make_seeds
-from a2c_tf.cli import NonFiniteError
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
+from a2c_tf.errors import NonFiniteError
 from a2c_tf.evaluation import players
 from a2c_tf.evaluation.evaluator import Evaluation, InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics
-from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError, Counters
+from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
 from a2c_tf.training.metrics_window import Window
+from a2c_tf.types import Counters
 
 log = logging.getLogger(__name__)
 

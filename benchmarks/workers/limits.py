@@ -11,9 +11,9 @@ import os
 import sys
 from typing import Any
 
-from a2c_tf import startup
+from a2c_tf import cli
 
-startup.import_tensorflow()
+cli.import_tensorflow()
 
 import numpy as np
 import tensorflow as tf

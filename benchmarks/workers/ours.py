@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from a2c_tf import startup
+from a2c_tf import cli
 
-startup.import_tensorflow()
+cli.import_tensorflow()
 
 import keras
 import numpy as np
@@ -21,15 +21,14 @@ import tensorflow as tf
 from a2c_tf import train_step
 from a2c_tf.acceleration import sharding
 from a2c_tf.agent import Agent, make_agent, make_seeds
-from a2c_tf.cli import CommandError
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import xla_handlers
 from a2c_tf.envs.host.ale import AleEnvironment
-from a2c_tf.networks.forward import StepOutput
+from a2c_tf.errors import CommandError
 from a2c_tf.training import assembly
-from a2c_tf.types import Accelerate, CoreState, EnvSpec, TimeStep, UnrollState
+from a2c_tf.types import Accelerate, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance
 from benchmarks import operations
 from benchmarks.workers import protocol

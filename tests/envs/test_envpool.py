@@ -10,10 +10,11 @@ import tensorflow as tf
 from contract import EnvironmentContract
 from rollouts import random_actions, rollout, seed_of
 
-from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.classic_control.cartpole import CartPole, CartPoleState
+from a2c_tf.errors import ConfigError
 
 
 def make(env_id: str, num_envs: int, **settings: Any) -> Environment:

@@ -13,10 +13,10 @@ import tensorflow as tf
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from rollouts import seed_of
 
-from a2c_tf.cli import CommandError
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.failures import failures_named, telling
 from a2c_tf.envs.host.validation import Guard
+from a2c_tf.errors import CommandError
 
 SPACE = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
 GOOD = np.zeros(3, np.float32)

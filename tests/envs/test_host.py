@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from rollouts import assert_in_spec, rollout, seed_of, unrolled
 from scripted import Episode, scripted_vector
 
-from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import adapter
 from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.errors import ConfigError
 from a2c_tf.types import TimeStep
 
 TERMINATED, TRUNCATED, BOTH = (True, False), (False, True), (True, True)

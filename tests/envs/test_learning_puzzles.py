@@ -18,8 +18,8 @@ from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.evaluation import players
-from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.training import assembly
+from a2c_tf.types import Counters
 from a2c_tf.unroll import make_advance, unroll
 from export import exporting, formats
 from export.inference import Inference

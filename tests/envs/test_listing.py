@@ -13,9 +13,10 @@ import pytest
 from gymnasium.spaces import Discrete
 from rollouts import seed_of
 
-from a2c_tf.config import ConfigError, EnvConfig
+from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.registry import GRAPH_NATIVE
+from a2c_tf.errors import ConfigError
 
 Command = Callable[..., Any]
 

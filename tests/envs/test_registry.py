@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from rollouts import seed_of
 
-from a2c_tf.config import AtariConfig, ConfigError, EnvConfig
+from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.classic_control.acrobot import Acrobot
@@ -24,6 +24,7 @@ from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
+from a2c_tf.errors import ConfigError
 
 OWN_MODULE = """
 import gymnasium

@@ -12,8 +12,8 @@ from a2c_tf import config
 from a2c_tf.agent import load_agent, make_agent
 from a2c_tf.envs import registry
 from a2c_tf.runs import checkpoints, run_dir
-from a2c_tf.runs.checkpoint_files import Counters
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.types import Counters
 from export import exporting
 from export.manifest import Source
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from a2c_tf.config import ConfigError
+from a2c_tf.errors import ConfigError
 from a2c_tf.runs.run_dir import RunDir
 from export import exporting, formats
 from export.inference import Inference

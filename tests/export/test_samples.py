@@ -12,7 +12,7 @@ import pytest
 from a2c_tf import config
 from a2c_tf.agent import make_agent
 from a2c_tf.envs import registry
-from a2c_tf.runs.checkpoint_files import Counters
+from a2c_tf.types import Counters
 from export import exporting
 from export.inference import Inference
 from export.manifest import Source

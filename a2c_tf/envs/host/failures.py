@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from a2c_tf.cli import LOST_WORKERS, CommandError, NonFiniteError
 from a2c_tf.envs.host.validation import BrokenEnvironmentError, NotFiniteError
+from a2c_tf.errors import CommandError, ExitCode, NonFiniteError
 
 
 class HostEnvironmentError(CommandError):
@@ -21,7 +21,7 @@ class HostEnvironmentError(CommandError):
 class LostWorkerError(HostEnvironmentError):
     """A process that an environment lives in is gone."""
 
-    exit_code = LOST_WORKERS
+    exit_code = ExitCode.LOST_WORKERS
 
 
 class HostCallError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 
-from a2c_tf.cli import BAD_CONFIG, CommandError
+from a2c_tf.errors import CommandError, ExitCode
 from a2c_tf.spaces import has_channels_first
 
 LONGER_SIDE = 400
@@ -16,7 +16,7 @@ Color = tuple[int, int, int]
 class DrawingError(CommandError):
     """An environment of which no picture can be made."""
 
-    exit_code = BAD_CONFIG
+    exit_code = ExitCode.BAD_CONFIG
 
 
 def from_rendering(picture: object) -> np.ndarray:
