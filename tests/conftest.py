@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from support import ROOT
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
@@ -27,7 +29,6 @@ from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.trainer import Trainer
 
-ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # a bound against hanging, not a measurement
 
 Variant = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
-from streams import OBSERVATION_SIZE, random_ends, segments, trajectory_of
+from support.streams import OBSERVATION_SIZE, random_ends, segments, trajectory_of
 
 from a2c_tf.distributions import Categorical
 from a2c_tf.losses import LossWeights, a2c_loss

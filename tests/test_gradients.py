@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from streams import SPEC, Ends, random_ends, segments, trajectory_of
+from support.streams import SPEC, Ends, random_ends, segments, trajectory_of
 
 from a2c_tf import distributions
 from a2c_tf.config import NetworkConfig

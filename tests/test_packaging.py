@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import configparser
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from support import ROOT
 
 
 def test_every_package_is_installed() -> None:

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from envs.puzzles import Identity, Masked
+from support.puzzles import Identity, Masked
 
 from a2c_tf import prng, train_step
 from a2c_tf.acceleration.looped_unroll import long_unroll

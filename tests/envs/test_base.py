@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from rollouts import Variant, rollout, seed_of
+from support.rollouts import Variant, rollout, seed_of
 
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.types import EnvSpec

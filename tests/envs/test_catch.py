@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import GraphEnvironmentContract
-from rollouts import rollout, seed_of
 from scipy import stats
+from support.contract import GraphEnvironmentContract
+from support.rollouts import rollout, seed_of
 
 from a2c_tf.envs.catch import COLUMNS, ROWS, START_PADDLE, Catch
 

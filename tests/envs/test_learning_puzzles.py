@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
+from support.puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import pytest
 from gymnasium.spaces import Discrete
-from rollouts import seed_of
+from support.rollouts import seed_of
 
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry

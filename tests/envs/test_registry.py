@@ -9,7 +9,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 import tensorflow as tf
-from rollouts import seed_of
+from support.rollouts import seed_of
 
 from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import registry

@@ -17,12 +17,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from starlette.types import ASGIApp
+from support import ROOT
 
 from serving.app import make_app
 from serving.loading import load_policy
 from serving.policy import Policy
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 60  # a bound against hanging, not a measurement
 
 
@@ -246,7 +246,7 @@ def start() -> Iterator[Start]:
     def start_server(*arguments: str | Path) -> Server:
         process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "serving", *map(str, arguments)],
-            cwd=REPOSITORY,
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

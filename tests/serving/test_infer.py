@@ -1,11 +1,11 @@
 """The Open Inference Protocol: what good requests are answered."""
 
-import configparser
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+import a2c_tf
 
 INFER = "/v2/models/cartpole/infer"
 OBSERVATIONS = np.array([[0.1, -0.2, 0.3, 0.4], [1, 2, -3, 0.5]], np.float32)
@@ -28,11 +28,9 @@ def outputs_of(response):
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
 def test_server_metadata_advertises_no_extension(client, path):
-    package = configparser.ConfigParser()
-    package.read(Path(__file__).parents[2] / "setup.cfg")
     assert client.get(path).json() == {
         "name": "a2c_tf",
-        "version": package["metadata"]["version"],
+        "version": a2c_tf.__version__,
         "extensions": [],
     }
 

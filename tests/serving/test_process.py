@@ -8,12 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from support import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 60  # a bound against hanging, not a measurement
 GOOD = json.dumps({"observation": [0.1, -0.2, 0.3, 0.4]}).encode()
 
@@ -37,7 +36,7 @@ def finish(server):
 def run_command(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "serving", *map(str, arguments)],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -217,9 +216,7 @@ def test_help_loads_neither_onnxruntime_nor_uvicorn():
         "loaded = {name.partition('.')[0] for name in sys.modules}\n"
         "assert not loaded & {'numpy', 'onnxruntime', 'uvicorn', 'starlette'}, loaded\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
     assert "export folder" in run.stdout
 
@@ -253,7 +250,7 @@ main([sys.argv[1], "--port", "0"])
 def test_a_server_that_has_answered_has_not_loaded_tensorflow(cartpole_export):
     run = subprocess.run(
         [sys.executable, "-c", SERVE_ONE_REQUEST, str(cartpole_export)],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=SECONDS,

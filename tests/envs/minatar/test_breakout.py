@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import minatar_oracle
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import GraphEnvironmentContract, assert_frequency
 from minatar.environments import breakout as oracle
-from rollouts import rollout
+from support import minatar_oracle
+from support.contract import GraphEnvironmentContract, assert_frequency
+from support.rollouts import rollout
 
 from a2c_tf.envs.minatar.board import ACTIONS
 from a2c_tf.envs.minatar.breakout import Breakout, BreakoutState

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import record_oracle
 import tensorflow as tf
-from rollouts import seed_of
 from scipy import stats
+from support import record_oracle
+from support.rollouts import seed_of
 
 from a2c_tf import prng
 from a2c_tf.envs.base import GraphEnvironment

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import minatar_oracle
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import GraphEnvironmentContract
 from minatar.environments import freeway as oracle
-from minatar_oracle import Steps
-from rollouts import random_actions, rollout, seed_of
 from scipy import stats
+from support import minatar_oracle
+from support.contract import GraphEnvironmentContract
+from support.minatar_oracle import Steps
+from support.rollouts import random_actions, rollout, seed_of
 
 from a2c_tf.envs.minatar import freeway
 from a2c_tf.envs.minatar.board import ACTIONS

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import minatar_oracle
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import GraphEnvironmentContract
 from minatar.environments import seaquest as oracle
-from minatar_oracle import Steps
+from support import minatar_oracle
+from support.contract import GraphEnvironmentContract
+from support.minatar_oracle import Steps
 
 from a2c_tf.envs.minatar.board import ACTIONS
 from a2c_tf.envs.minatar.seaquest import Seaquest, SeaquestState

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from classic_control import (
+from gymnasium.envs.classic_control.pendulum import PendulumEnv
+from support.classic_control import (
     ClassicControlContract,
     assert_uniform,
     game_of,
@@ -12,8 +13,7 @@ from classic_control import (
     starts_of,
     turn_between,
 )
-from gymnasium.envs.classic_control.pendulum import PendulumEnv
-from rollouts import Variant
+from support.rollouts import Variant
 
 from a2c_tf.envs.classic_control.pendulum import MAX_SPEED, TIME_STEP, Pendulum, PendulumState
 

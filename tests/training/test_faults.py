@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from support import ROOT
 
 from a2c_tf import config
 from a2c_tf.envs import registry
@@ -24,7 +25,6 @@ from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.trainer import Trainer
 
 Command = Callable[..., Any]
-ROOT = Path(__file__).resolve().parent.parent
 
 FAULTY = """
 import os

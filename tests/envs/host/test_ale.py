@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from rollouts import eager, graph, rollout, seed_of
+from support.rollouts import eager, graph, rollout, seed_of
 
 from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import registry

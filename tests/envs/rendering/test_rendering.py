@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from rollouts import graph, random_actions, seed_of
+from support.rollouts import graph, random_actions, seed_of
 
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.envs.catch import Catch

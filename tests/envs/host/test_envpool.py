@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import EnvironmentContract
-from rollouts import random_actions, rollout, seed_of
+from support.contract import EnvironmentContract
+from support.rollouts import random_actions, rollout, seed_of
 
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_replay import make, score
+from support.networks import make, score
 
 from a2c_tf import config, networks
 from a2c_tf.acceleration import activation_reuse, mixed_precision

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import minatar
 import numpy as np
 import tensorflow as tf
-from rollouts import seed_of
 
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.envs.minatar.board import ACTIONS
+from support.rollouts import seed_of
 
 Chance = Callable[[Any, np.ndarray], Sequence[Any]]
 """(oracle, our noise of a step `[K]`) -> the uniform numbers that the oracle then has to draw."""

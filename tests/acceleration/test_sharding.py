@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_replay import make
+from support import ROOT
+from support.networks import make
 
 from a2c_tf import networks
 from a2c_tf.acceleration import sharding
@@ -25,7 +25,6 @@ from a2c_tf.networks import forward
 from a2c_tf.training import assembly
 from a2c_tf.types import EnvSpec, StepOutput, Trajectory
 
-ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # a bound against hanging, not a measurement
 STEPS, ENVS = 3, 8
 
@@ -224,18 +223,19 @@ CHOICE = """
 import json, os, sys
 os.sched_getaffinity = lambda _: {0, 1}
 import tensorflow as tf
-from a2c_tf import builders, shards
+from a2c_tf.acceleration import sharding
 from a2c_tf.config import Config
+from a2c_tf.training import assembly
 tree, computed = json.loads(sys.argv[1])
 if computed:
     tf.constant(1)
-builders.choose_threads(Config.model_validate(tree))
+assembly.choose_threads(Config.model_validate(tree))
 threading = tf.config.threading
 print(json.dumps([
     threading.get_intra_op_parallelism_threads(),
     threading.get_inter_op_parallelism_threads(),
-    shards.count(32, False),
-    shards.count(256, True),
+    sharding.count(32, False),
+    sharding.count(256, True),
 ]))
 """
 GAME = {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 32}}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
-from rollouts import seed_of
+from support.rollouts import seed_of
 
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.failures import failures_named, telling

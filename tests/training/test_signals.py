@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support import ROOT
 
-from a2c_tf import cli, config
+from a2c_tf import cli
 from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 Command = Callable[..., Any]
 
-ROOT = Path(config.__file__).parents[2]
 SECONDS = 120  # a bound against hanging, not a measurement
 LASTING = (
     "cartpole",

@@ -15,7 +15,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from rollouts import (
+
+from a2c_tf.envs.base import Environment, GraphEnvironment
+from a2c_tf.types import TimeStep
+from support.rollouts import (
     Variant,
     assert_in_spec,
     assert_same,
@@ -27,9 +30,6 @@ from rollouts import (
     seed_of,
     xla,
 )
-
-from a2c_tf.envs.base import Environment, GraphEnvironment
-from a2c_tf.types import TimeStep
 
 
 class EnvironmentContract:

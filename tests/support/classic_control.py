@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import tensorflow as tf
-from contract import GraphEnvironmentContract
-from rollouts import random_actions, rollout, seed_of
 from scipy import stats
 
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.types import TimeStep
+from support.contract import GraphEnvironmentContract
+from support.rollouts import random_actions, rollout, seed_of
 
 
 class Outcome(NamedTuple):

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from classic_control import (
+from gymnasium.envs.classic_control.continuous_mountain_car import Continuous_MountainCarEnv
+from gymnasium.envs.classic_control.mountain_car import MountainCarEnv
+from support.classic_control import (
     ClassicControlContract,
     Outcome,
     assert_uniform,
@@ -14,9 +16,7 @@ from classic_control import (
     gymnasium_steps,
     starts_of,
 )
-from gymnasium.envs.classic_control.continuous_mountain_car import Continuous_MountainCarEnv
-from gymnasium.envs.classic_control.mountain_car import MountainCarEnv
-from rollouts import Variant
+from support.rollouts import Variant
 
 from a2c_tf.envs.base import GraphEnvironment
 from a2c_tf.envs.classic_control.mountain_car import (

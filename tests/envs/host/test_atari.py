@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract import EnvironmentContract
-from rollouts import rollout
+from support.contract import EnvironmentContract
+from support.rollouts import rollout
 
 from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs import registry

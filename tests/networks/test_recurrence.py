@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from streams import SPEC, random_ends, segments, trajectory_of
+from support.streams import SPEC, random_ends, segments, trajectory_of
 
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from classic_control import (
+from gymnasium.envs.classic_control.acrobot import AcrobotEnv, rk4
+from support.classic_control import (
     ClassicControlContract,
     Outcome,
     assert_uniform,
@@ -16,8 +17,7 @@ from classic_control import (
     starts_of,
     turn_between,
 )
-from gymnasium.envs.classic_control.acrobot import AcrobotEnv, rk4
-from rollouts import Variant
+from support.rollouts import Variant
 
 from a2c_tf.envs.classic_control.acrobot import (
     MAX_SPEED_1,

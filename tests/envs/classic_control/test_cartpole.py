@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-from classic_control import assert_uniform, starts_of
-from contract import GraphEnvironmentContract
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
-from rollouts import Variant
+from support.classic_control import assert_uniform, starts_of
+from support.contract import GraphEnvironmentContract
+from support.rollouts import Variant
 
 from a2c_tf.envs.classic_control.cartpole import (
     ANGLE_LIMIT,

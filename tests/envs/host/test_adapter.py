@@ -10,11 +10,11 @@ import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import EnvironmentContract
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import strategies as st
-from rollouts import assert_in_spec, rollout, seed_of, unrolled
-from scripted import Episode, scripted_vector
+from support.contract import EnvironmentContract
+from support.rollouts import assert_in_spec, rollout, seed_of, unrolled
+from support.scripted import Episode, scripted_vector
 
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry

@@ -1,6 +1,6 @@
 """Records how a random policy fares in the `minatar` package; the tests compare ours with it.
 
-    python tests/envs/minatar/record_oracle.py
+    python tests/support/record_oracle.py
 
 It takes less than a minute on two cores, and writes the same file again unless `minatar` is
 another.
