@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any, NamedTuple
 
 import keras
@@ -20,16 +21,26 @@ from a2c_tf.types import CoreState, EnvSpec, StepOutput, UnrollState
 from a2c_tf.unroll import initial_state
 
 
+class SeedPurpose(enum.IntEnum):
+    """What a part of a run draws its random numbers for."""
+
+    TRAINING = 0
+    EVALUATION = 1
+    EXPORT = 2
+
+
 class Seeds(NamedTuple):
-    """Independent seeds that follow from the one of the run; each but `weights` `[2]` int32."""
+    """Independent seeds that follow from the one of the run."""
 
     weights: int
     env: tf.Tensor
+    """`[2]` int32."""
     action: tf.Tensor
+    """`[2]` int32."""
 
 
 class Agent(NamedTuple):
-    """What acts: a network and the meaning of its policy head."""
+    """A network and the meaning of its policy head."""
 
     spec: EnvSpec
     distribution: Distribution
@@ -37,31 +48,32 @@ class Agent(NamedTuple):
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether it remembers."""
+        """Whether the policy has a core state."""
         return "core_state" in self.model.output
 
     def policy(self, observation: Any, core_state: CoreState) -> StepOutput:
-        """What the network says of `[B, *obs]`."""
-        return forward.step(self.model, observation, core_state)
-
-    def keeping_policy(self, observation: Any, core_state: CoreState) -> StepOutput:
-        """The same, and what the layers of the network gave."""
-        return forward.keeping_step(self.model, observation, core_state)
+        """Applies the network to `[B, *obs]`."""
+        return forward.apply_policy(self.model, observation, core_state)
 
     def start(self, env: Environment, seeds: Seeds) -> UnrollState:
-        """The agent at the start of an episode in every environment, remembering nothing."""
+        """Starts an episode in every environment, with zeros for the core state."""
         core_state = forward.initial_core_state(self.model, env.spec.num_envs)
         return initial_state(env, seeds.env, seeds.action, core_state)
 
 
 def make_seeds(seed: int, *purpose: int) -> Seeds:
-    """The seeds of a run, or of the part of it that `purpose` numbers."""
+    """Returns the seeds of a run, or of a part of it.
+
+    Args:
+      seed: `run.seed`.
+      purpose: a `SeedPurpose`, and what tells its parts from each other.
+    """
     words = np.random.SeedSequence([seed, *purpose]).generate_state(5).view(np.int32)
     return Seeds(int(words[0]) & 0x7FFFFFFF, tf.constant(words[1:3]), tf.constant(words[3:5]))
 
 
 def make_agent(spec: EnvSpec, config: Config) -> Agent:
-    """A freshly initialised agent for the environment.
+    """Returns a freshly initialised agent for the environment.
 
     Raises:
       ConfigError: for spaces that network or distribution do not take.
@@ -86,7 +98,7 @@ def _distribution(spec: EnvSpec, config: Config) -> Distribution:
 
 
 def load_agent(config: Config, checkpoint: checkpoints.Checkpoint) -> Agent:
-    """The agent as the checkpoint holds it."""
+    """Returns the agent with the weights of the checkpoint."""
     agent = make_agent(registry.make(config.env).spec, config)
     checkpoints.restore(agent.model.weights, checkpoint.model)
     return agent

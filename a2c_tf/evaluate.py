@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from a2c_tf.evaluation.recording import Recorder
+    from a2c_tf.agent import Agent
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,20 +57,21 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import failures_named
-    from a2c_tf.evaluation import players
-    from a2c_tf.evaluation.recording import Recorder
+    from a2c_tf.evaluation.evaluator import make_evaluator
     from a2c_tf.runs import checkpoints
     from a2c_tf.training import assembly
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
-    assembly.choose_threads(config)  # as in training: threads may change how sums are rounded
+    threads = assembly.choose_threads(config)  # as in training: threads may change rounding
     with failures_named(config.env.id):
         agent = load_agent(config, checkpoint)
         if arguments.video:
-            _film(Recorder(agent, config, deterministic), arguments.video, arguments.seed)
-        player = players.Player(agent, config, arguments.episodes, deterministic)
-        result = player.play(arguments.seed)
+            _film(agent, config, arguments)
+        with closing(
+            make_evaluator(agent, config, arguments.episodes, deterministic, threads)
+        ) as evaluator:
+            result = evaluator.evaluate(arguments.episodes, arguments.seed)
     return {
         **result.summary(),
         "environment": config.env.id,
@@ -79,12 +81,18 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     }
 
 
-def _film(recorder: Recorder, path: Path, seed: int) -> None:
-    """Writes the video, and says on stderr what is in it."""
-    video.write(path, recorder.frames(seed), recorder.frames_per_second)
-    cut = "" if recorder.complete else ", cut there"
+def _film(agent: Agent, config: Config, arguments: argparse.Namespace) -> None:
+    """Writes the video, and describes it on stderr."""
+    from a2c_tf.evaluation.recording import Recording, make_drawable_evaluator
+
+    with closing(make_drawable_evaluator(agent, config, not arguments.sampled)) as evaluator:
+        recording = Recording(evaluator, config)
+        frames = recording.frames(arguments.seed)
+        video.write(arguments.video, frames, recording.frames_per_second)
+    cut = "" if recording.complete else ", cut there"
     cli.say(
-        f"video: {path}, {recorder.steps} steps{cut}, return {recorder.episode_return:g}",
+        f"video: {arguments.video}, {recording.steps} steps{cut}, "
+        f"return {recording.episode_return:g}",
         sys.stderr,
     )
 

@@ -10,35 +10,29 @@ import keras
 import tensorflow as tf
 
 from a2c_tf.distributions import Distribution
-from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.losses import LossConfig, a2c_loss
 from a2c_tf.networks import forward
+from a2c_tf.networks.forward import ApplyToTrajectory, TrajectoryOutput
 from a2c_tf.networks.normalization import RunningNormalization
 from a2c_tf.optimizers import Schedule
-from a2c_tf.running_statistics import RewardScale
-from a2c_tf.types import Accelerate, Metrics, Trajectory
-
-METRIC_NAMES = (
-    "loss/policy",
-    "loss/value",
-    "policy/entropy",
-    "value/explained_variance",
-    "value/mean",
-    "value/rms",
-    "grad/global_norm",
-    "grad/clipped",
-    "learning_rate",
-    "entropy_coef",
-)
+from a2c_tf.running_statistics import RewardScale, scale_reward
+from a2c_tf.types import METRICS, Compiler, Metrics, Trajectory
 
 
-class Schedules(NamedTuple):
-    """What changes with the environment steps taken."""
+class LearnerConfig(NamedTuple):
+    """The scalars of an update."""
 
+    loss: LossConfig
+    """its entropy coefficient follows the schedule."""
     learning_rate: Schedule
+    """by environment steps."""
     entropy_coef: Schedule
+    """by environment steps."""
+    max_grad_norm: float
+    """the gradient's global norm is clipped to this."""
 
 
-class Running(NamedTuple):
+class RunningStatistics(NamedTuple):
     """The running statistics that learning keeps beside the weights."""
 
     normalizers: Sequence[RunningNormalization | None] = ()
@@ -47,22 +41,20 @@ class Running(NamedTuple):
     """None leaves rewards as they are."""
 
 
-NOTHING_RUNNING = Running()
+NO_STATISTICS = RunningStatistics()
 
 
 class Learner:
-    """Model, optimizer and counters, and the update that one trajectory makes to them.
+    """Holds model, optimizer and counters, and makes the update that one trajectory gives.
 
     Args:
       model: as `networks.make_actor_critic` makes it.
-      optimizer: built for the model's weights; its learning rate is set before each update.
+      optimizer: its learning rate is set before each update.
       distribution: the family that the policy head parametrises.
-      weights: the scalars of the loss; the entropy coefficient follows its schedule.
-      schedules: of learning rate and entropy coefficient, by environment steps.
-      max_grad_norm: the gradient's global norm is clipped to this.
-      running: statistics of observations and rewards.
-      accelerate: wraps the two functions that are many small operations on few numbers.
-      num_shards: of the batch, which the network runs in side by side.
+      config: the scalars of an update.
+      statistics: of observations and rewards.
+      apply_to_trajectory: the network over a trajectory, as `forward.apply_to_trajectory`.
+      compiler: compiles the loss, and the step of the optimizer.
     """
 
     def __init__(
@@ -70,87 +62,93 @@ class Learner:
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         distribution: Distribution,
-        weights: LossWeights,
-        schedules: Schedules,
-        max_grad_norm: float,
-        running: Running = NOTHING_RUNNING,
-        accelerate: Accelerate = lambda function: function,
-        num_shards: int = 1,
+        config: LearnerConfig,
+        statistics: RunningStatistics = NO_STATISTICS,
+        apply_to_trajectory: ApplyToTrajectory = forward.apply_to_trajectory,
+        compiler: Compiler = lambda function: function,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.distribution = distribution
         self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")
         self.updates = tf.Variable(0, dtype=tf.int64, name="updates")
-        self._weights = weights
-        self._schedules = schedules
-        self._max_grad_norm = max_grad_norm
-        self._running = running
-        self._num_shards = num_shards
-        self._loss = accelerate(functools.partial(a2c_loss, distribution))
-        self._descend = accelerate(self._clip_and_apply)
+        self._config = config
+        self._statistics = statistics
+        self._apply_to_trajectory = apply_to_trajectory
+        self._loss = compiler(functools.partial(a2c_loss, distribution))
+        self._apply_gradients = compiler(self._clip_and_apply)
         optimizer.build(model.trainable_variables)
 
     @property
     def variables(self) -> list[Any]:
         """Everything but the model that a checkpoint must hold, counters apart."""
-        scale = self._running.reward_scale
+        scale = self._statistics.reward_scale
         return [*self.optimizer.variables, *(scale.variables if scale else ())]
 
     @property
-    def weights(self) -> LossWeights:
+    def loss_config(self) -> LossConfig:
         """The scalars of the loss at this step."""
-        return self._weights._replace(entropy_coef=self._schedules.entropy_coef(self.env_steps))
+        entropy_coef = self._config.entropy_coef(self.env_steps)
+        return self._config.loss._replace(entropy_coef=entropy_coef)
 
-    def scale_reward(self, trajectory: Trajectory) -> Trajectory:
-        """The trajectory as the loss is to see it; counts its rewards in."""
-        if self._running.reward_scale is None:
-            return trajectory
-        reward = self._running.reward_scale.scale(trajectory.reward, trajectory.mask)
-        return trajectory._replace(reward=reward)
-
-    def output(self, trajectory: Trajectory) -> forward.TrajectoryOutput:
-        """What the network says of a trajectory under the present weights."""
-        return forward.over_trajectory(self.model, trajectory, self._num_shards)
+    def output(self, trajectory: Trajectory) -> TrajectoryOutput:
+        """Applies the network to a trajectory under the present weights."""
+        return self._apply_to_trajectory(self.model, trajectory)
 
     def loss(self, trajectory: Trajectory) -> tuple[tf.Tensor, Metrics]:
-        """The A2C loss of a trajectory under the present weights, and its parts."""
-        return self._loss(*self.output(trajectory), trajectory, self.weights)
+        """Computes the A2C loss under the present weights, and its parts."""
+        return self._loss(*self.output(trajectory), trajectory, self.loss_config)
 
     def update(self, trajectory: Trajectory) -> Metrics:
-        """One step down the gradient of the A2C loss; returns scalars.
+        """Takes one step down the gradient of the A2C loss; returns scalars by name.
 
-        A gradient that is not finite counts as 0, and `grad/global_norm` tells.
+        A gradient that is not finite counts as 0, and `grad/global_norm` shows it.
         """
+        trajectory = self.scale_rewards(trajectory, assign=True)
         with tf.GradientTape() as tape:
             loss, metrics = self.loss(trajectory)
         gradients = tape.gradient(loss, self.model.trainable_variables)
-        entropy_coef = self.weights.entropy_coef
-        norm = tf.linalg.global_norm(gradients)  # not accelerated: XLA adds up large arrays slowly
-        descent = self._descend(gradients, norm, trajectory.mask)
-        self._merge_observations(trajectory)
-        return {**metrics, **descent, "entropy_coef": entropy_coef}
+        entropy_coef = self.loss_config.entropy_coef
+        norm = tf.linalg.global_norm(gradients)  # not compiled: XLA adds up large arrays slowly
+        applied = self._apply_gradients(gradients, norm, trajectory.mask)
+        self._count_observations(trajectory)
+        return {**metrics, **applied, METRICS.entropy_coef: entropy_coef}
+
+    def scale_rewards(self, trajectory: Trajectory, assign: bool = False) -> Trajectory:
+        """Returns the trajectory with the rewards that the loss is computed from.
+
+        Args:
+          trajectory: with the environment's own rewards, which are counted in first.
+          assign: whether the learner remembers the new statistics.
+        """
+        scale = self._statistics.reward_scale
+        if scale is None:
+            return trajectory
+        counted = scale.count(trajectory.reward, trajectory.mask)
+        if assign:
+            scale.assign(counted)
+        return trajectory._replace(reward=scale_reward(trajectory.reward, counted))
 
     def _clip_and_apply(
         self, gradients: list[tf.Tensor], norm: tf.Tensor, mask: tf.Tensor
     ) -> Metrics:
-        learning_rate = self._schedules.learning_rate(self.env_steps)
+        learning_rate = self._config.learning_rate(self.env_steps)
         self.optimizer.learning_rate.assign(learning_rate)
-        scale = self._max_grad_norm / tf.maximum(norm, self._max_grad_norm)
+        max_norm = self._config.max_grad_norm
+        scale = max_norm / tf.maximum(norm, max_norm)
         finite = tf.math.is_finite(norm)
-        clipped = [tf.where(finite, gradient * scale, 0.0) for gradient in gradients]
-        self.optimizer.apply(clipped)
+        self.optimizer.apply([tf.where(finite, gradient * scale, 0.0) for gradient in gradients])
         self.updates.assign_add(1)
         self.env_steps.assign_add(tf.cast(tf.reduce_sum(mask), tf.int64))
         return {
-            "grad/global_norm": norm,
-            "grad/clipped": tf.cast(norm > self._max_grad_norm, tf.float32),
-            "learning_rate": learning_rate,
+            METRICS.gradient_norm: norm,
+            METRICS.clipped: tf.cast(norm > max_norm, tf.float32),
+            METRICS.learning_rate: learning_rate,
         }
 
-    def _merge_observations(self, trajectory: Trajectory) -> None:
-        """Counts o_1 .. o_T in, once each; acting and learning have used the same statistics."""
+    def _count_observations(self, trajectory: Trajectory) -> None:
+        """Counts o_1 .. o_T in, once each, after acting and learning used the same statistics."""
         arrays = tf.nest.flatten(trajectory.observation)
-        for normalizer, x in zip(self._running.normalizers, arrays, strict=False):
+        for normalizer, x in zip(self._statistics.normalizers, arrays, strict=False):
             if normalizer is not None:
-                normalizer.merge(tf.reshape(x[1:], [-1, *x.shape[2:]]))
+                normalizer.merge(forward.flatten_time(x[1:]))

@@ -1,4 +1,4 @@
-"""Returns: what the critic should have said.
+"""Returns, the targets of the critic.
 
 The λ-return holds the others as its limits: λ = 1 is the n-step return to the end of the unroll,
 λ = 0 the one-step TD target, and λ-return minus value is GAE(λ) (Schulman et al., 2016).
@@ -12,7 +12,7 @@ import tensorflow as tf
 def lambda_returns(
     r_t: tf.Tensor, discount_t: tf.Tensor, v_t: tf.Tensor, lambda_t: tf.Tensor
 ) -> tf.Tensor:
-    """λ-returns, computed backwards from G_T = v_T:
+    """Computes λ-returns backwards from G_T = v_T:
 
         G_{t-1} = r_t + γ_t · [(1 - λ_t) · v_t + λ_t · G_t]
 
@@ -26,6 +26,9 @@ def lambda_returns(
 
     Returns:
       G_{t-1} for t in [1, T], `[T, B]`.
+
+    Raises:
+      ValueError: where the shapes differ, or are not `[T, B]`.
     """
     for name, tensor in (("discount_t", discount_t), ("v_t", v_t), ("lambda_t", lambda_t)):
         if tensor.shape != r_t.shape or r_t.shape.rank != 2:
@@ -33,9 +36,9 @@ def lambda_returns(
                 f"{name} has shape {tensor.shape} and r_t {r_t.shape}: expected the same [T, B]"
             )
     returns: list[tf.Tensor] = []
-    following = v_t[-1]  # [B]
+    next_return = v_t[-1]  # [B]
     for t in reversed(range(r_t.shape[0])):
-        mixed = (1 - lambda_t[t]) * v_t[t] + lambda_t[t] * following
-        following = r_t[t] + discount_t[t] * mixed
-        returns.append(following)
+        mixed = (1 - lambda_t[t]) * v_t[t] + lambda_t[t] * next_return
+        next_return = r_t[t] + discount_t[t] * mixed
+        returns.append(next_return)
     return tf.stack(returns[::-1])  # [T, B]

@@ -17,10 +17,10 @@ EPSILON = 1e-8
 
 
 class Moments(NamedTuple):
-    """Of a set of numbers, or of arrays number by number; float64."""
+    """Count, mean and squares of a set of numbers, or of arrays element by element; float64."""
 
     count: tf.Tensor
-    """scalar, how many there are."""
+    """scalar, number of elements of the set."""
     mean: tf.Tensor
     """`[...]`."""
     squares: tf.Tensor
@@ -28,16 +28,16 @@ class Moments(NamedTuple):
 
 
 def moments_of(x: tf.Tensor, weight: tf.Tensor) -> Moments:
-    """The moments of the rows of `x` `[N, ...]`, each counted `weight` `[N]` times, 0 or 1."""
+    """Returns the moments of the rows of `x` `[N, ...]`, counted `weight` `[N]` times, 0 or 1."""
     x, weight = tf.cast(x, tf.float64), tf.cast(weight, tf.float64)
-    weight = tf.reshape(weight, [-1] + [1] * (x.shape.rank - 1))
+    weight = tf.reshape(weight, [-1] + [1] * (x.shape.rank - 1))  # [N, 1, ...]
     count = tf.reduce_sum(weight)
     mean = tf.math.divide_no_nan(tf.reduce_sum(weight * x, axis=0), count)
     return Moments(count, mean, tf.reduce_sum(weight * tf.square(x - mean), axis=0))
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """The moments of the union:
+    """Returns the moments of the union:
 
     mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
 
@@ -48,6 +48,15 @@ def merge(a: Moments, b: Moments) -> Moments:
     delta = b.mean - a.mean
     squares = a.squares + b.squares + tf.square(delta) * a.count * share
     return Moments(count, a.mean + delta * share, squares)
+
+
+class RewardStatistics(NamedTuple):
+    """What reward scaling has counted so far."""
+
+    discounted_return: tf.Tensor
+    """`[B]` float32, R of the episode under way."""
+    moments: Moments
+    """of R over all steps."""
 
 
 class RewardScale:
@@ -73,22 +82,35 @@ class RewardScale:
         """All that it remembers."""
         return [self._returns, *self._moments]
 
-    def scale(self, reward: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """The scaled rewards of an unroll, once its returns are counted in.
+    def count(self, reward: tf.Tensor, mask: tf.Tensor) -> RewardStatistics:
+        """Returns the statistics with an unroll counted in, and changes nothing.
 
         Args:
-          reward: `[T, B]`, 0 in the row of an autoreset.
-          mask: `[T, B]`, 0 in that row, where the return of the next episode begins.
+          reward: `[T, B]` float32, 0 in the row of an autoreset.
+          mask: `[T, B]` float32, 0 in that row, where the return of the next episode begins.
+
+        Returns:
+          The statistics to scale the rewards by, and to `assign`.
         """
-        following, returns = self._returns.value, []
+        discounted_return, returns = self._returns.value, []
         for t in range(reward.shape[0]):
-            following = mask[t] * (self._gamma * following + reward[t])
-            returns.append(following)
-        self._returns.assign(following)
-        flat = moments_of(tf.reshape(tf.stack(returns), [-1]), tf.reshape(mask, [-1]))
-        merged = merge(Moments(*(variable.value for variable in self._moments)), flat)
-        for variable, value in zip(self._moments, merged, strict=True):
+            discounted_return = mask[t] * (self._gamma * discounted_return + reward[t])
+            returns.append(discounted_return)
+        flat_returns = tf.reshape(tf.stack(returns), [-1])  # [T·B]
+        counted = moments_of(flat_returns, tf.reshape(mask, [-1]))
+        merged = merge(Moments(*(variable.value for variable in self._moments)), counted)
+        return RewardStatistics(discounted_return, merged)
+
+    def assign(self, statistics: RewardStatistics) -> None:
+        """Remembers the statistics."""
+        self._returns.assign(statistics.discounted_return)
+        for variable, value in zip(self._moments, statistics.moments, strict=True):
             variable.assign(value)
-        variance = tf.math.divide_no_nan(merged.squares, merged.count)
-        scale = tf.cast(tf.math.rsqrt(variance + EPSILON), tf.float32)
-        return tf.clip_by_value(reward * scale, -CLIP, CLIP)
+
+
+def scale_reward(reward: tf.Tensor, statistics: RewardStatistics) -> tf.Tensor:
+    """Returns rewards of any shape, scaled by the statistics of discounted returns."""
+    moments = statistics.moments
+    variance = tf.math.divide_no_nan(moments.squares, moments.count)
+    scale = tf.cast(tf.math.rsqrt(variance + EPSILON), tf.float32)
+    return tf.clip_by_value(reward * scale, -CLIP, CLIP)

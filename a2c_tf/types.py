@@ -13,19 +13,37 @@ import gymnasium
 import tensorflow as tf
 
 Metrics = Mapping[str, tf.Tensor]
-Accelerate = Callable[[Callable[..., Any]], Callable[..., Any]]
-"""A pure function -> the same one, compiled."""
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""A function -> the same one, compiled."""
 CoreState: TypeAlias = tf.Tensor | tuple[()]
 """`[B, S]` float32, all that a recurrent policy remembers; `()`: it is memoryless."""
 ActionMask: TypeAlias = tf.Tensor | tuple[()]
 """`[..., B, M]` bool, the choices that are allowed; `()`: all of them, always."""
 
-Kept: TypeAlias = tuple[Any, ...]
-"""what layers of the network gave while acting, or one such tuple a shard; `()`: nothing."""
+Activations: TypeAlias = tuple[Any, ...]
+"""What the acting pass saves for the gradient; `()`: nothing, and the pass is made again."""
+
+
+class MetricNames(NamedTuple):
+    """The names of the metrics of an update, as `metrics.jsonl` and TensorBoard have them."""
+
+    policy_loss: str = "loss/policy"
+    value_loss: str = "loss/value"
+    entropy: str = "policy/entropy"
+    explained_variance: str = "value/explained_variance"
+    value_mean: str = "value/mean"
+    value_rms: str = "value/rms"
+    gradient_norm: str = "grad/global_norm"
+    clipped: str = "grad/clipped"
+    learning_rate: str = "learning_rate"
+    entropy_coef: str = "entropy_coef"
+
+
+METRICS = MetricNames()
 
 
 class EnvSpec(NamedTuple):
-    """What a batched environment is, known before it is stepped."""
+    """The description of a batched environment, known before it is stepped."""
 
     id: str
     """gymnasium's id, such as `CartPole-v1`."""
@@ -38,25 +56,25 @@ class EnvSpec(NamedTuple):
     action_space: gymnasium.Space
     """of a single environment."""
     action_meanings: tuple[str, ...] = ()
-    """a name for each discrete action, or empty where the environment has none."""
+    """a name for each discrete action; empty where the environment has none."""
     max_episode_steps: int | None = None
-    """an episode is truncated after so many steps; None: never."""
+    """steps after which an episode is truncated; None: never."""
     action_mask_size: int = 0
-    """M, booleans by which each step says what is allowed; 0: it never says."""
+    """M, booleans of an action mask; 0: the environment has no masks."""
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """Of a single environment; () where it is a number, or a dict."""
+        """The shape of one observation; () where it is a number, or a dict."""
         return self.observation_space.shape or ()
 
     @property
     def action_shape(self) -> tuple[int, ...]:
-        """Of a single environment; () where actions are numbered."""
+        """The shape of one action; () where actions are numbered."""
         return self.action_space.shape or ()
 
 
 class TimeStep(NamedTuple):
-    """What the agent sees on arriving in a state, for B environments."""
+    """What B agents receive on arriving in a state."""
 
     observation: tf.Tensor
     """`[B, *obs]` in the environment's own dtype; at an episode's end the true last one."""
@@ -71,7 +89,7 @@ class TimeStep(NamedTuple):
 
 
 class StepOutput(NamedTuple):
-    """What the network says on meeting one time step."""
+    """The network's outputs at one time step of B environments."""
 
     parameters: tf.Tensor
     """`[B, P]`, of the action distribution."""
@@ -79,8 +97,8 @@ class StepOutput(NamedTuple):
     """`[B]`."""
     core_state: CoreState
     """after the step."""
-    kept: Kept = ()
-    """what its layers gave, where the learner is to have it."""
+    activations: Activations = ()
+    """saved for the learner."""
 
 
 class Trajectory(NamedTuple):
@@ -101,22 +119,22 @@ class Trajectory(NamedTuple):
     action_mask: ActionMask = ()
     """`[T, B, M]`, at o_0 .. o_{T-1}."""
     core_state: CoreState = ()
-    """with which the policy met o_0."""
-    kept: Kept = ()
-    """`[T, B, ...]` each, at o_0 .. o_{T-1}, of the weights that the update starts from."""
+    """`[B, S]`, of the policy before o_0."""
+    activations: Activations = ()
+    """`[T, B, ...]` each, saved at o_0 .. o_{T-1} under the weights that the update starts from."""
 
 
 class UnrollState(NamedTuple):
-    """What one unroll hands to the next."""
+    """What one unroll passes on to the next."""
 
     env_state: Any
     """the environment's own state."""
     time_step: TimeStep
-    """where the agent stands."""
+    """the latest time step."""
     seed: tf.Tensor
     """`[2]` int32, key and counter of the action noise."""
     core_state: CoreState
-    """with which the policy meets the time step."""
+    """`[B, S]`, of the policy before that time step."""
     episode_return: tf.Tensor
     """`[B]` float32, undiscounted, of the episode under way."""
     episode_length: tf.Tensor
@@ -127,7 +145,7 @@ class EpisodeStatistics(NamedTuple):
     """Sums over the episodes that ended, so that those of several unrolls add."""
 
     episodes: tf.Tensor
-    """scalar float32, how many ended."""
+    """scalar float32, number of episodes."""
     return_sum: tf.Tensor
     """scalar float32, of their undiscounted returns."""
     length_sum: tf.Tensor
@@ -135,7 +153,7 @@ class EpisodeStatistics(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """How far a run has come."""
+    """The progress of a run."""
 
     env_steps: int = 0
     updates: int = 0

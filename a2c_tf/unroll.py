@@ -11,7 +11,6 @@ from a2c_tf import prng
 from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.envs.base import Environment
 from a2c_tf.types import (
-    Accelerate,
     ActionMask,
     CoreState,
     EpisodeStatistics,
@@ -21,28 +20,40 @@ from a2c_tf.types import (
 )
 
 Policy = Callable[[Any, CoreState], StepOutput]
-"""(observation `[B, *obs]`, core state) -> parameters of the action distribution, core state."""
+"""(observation `[B, *obs]`, core state) -> the network's outputs."""
+ActionChoice = Callable[[tf.Tensor, ActionMask, tf.Tensor], tf.Tensor]
+"""(parameters `[B, P]`, action mask, seed `[2]`) -> actions `[B, ...]`."""
 
 
-class Step(NamedTuple):
-    """What the state that follows does not hold of a row, and the episodes that ended with it."""
+class ActorStep(NamedTuple):
+    """The part of a trajectory's row that the next state does not hold."""
 
     action: tf.Tensor
+    """`[B, ...]`, the distribution's own."""
     mask: tf.Tensor
+    """`[B]` float32: 0 where the action was spent on an autoreset."""
     statistics: EpisodeStatistics
+    """of the episodes that ended with this step."""
 
 
-Advance = Callable[[UnrollState, StepOutput], tuple[UnrollState, Step]]
-"""(state, what the network says there) -> (next state, row)."""
+StepActor = Callable[[UnrollState, StepOutput], tuple[UnrollState, ActorStep]]
+"""(state, the network's outputs there) -> (next state, row)."""
 
 
 def initial_state(
-    env: Environment,
-    env_seed: tf.Tensor,
-    action_seed: tf.Tensor,
-    core_state: CoreState = (),
+    env: Environment, env_seed: tf.Tensor, action_seed: tf.Tensor, core_state: CoreState = ()
 ) -> UnrollState:
-    """Every environment at the start of an episode; the seeds are `[2]` int32."""
+    """Starts an episode in every environment.
+
+    Args:
+      env: B environments.
+      env_seed: `[2]` int32, of the environments.
+      action_seed: `[2]` int32, of the action noise.
+      core_state: `[B, S]` float32 of a recurrent policy, or `()`.
+
+    Returns:
+      The state before the first unroll.
+    """
     env_state, time_step = env.reset(env_seed)
     num_envs = env.spec.num_envs
     return UnrollState(
@@ -55,34 +66,48 @@ def initial_state(
     )
 
 
-def make_advance(
-    env: Environment,
-    distribution: Distribution,
-    deterministic: bool = False,
-    noise_hold: int = 1,
-    accelerate: Accelerate = lambda function: function,
-) -> Advance:
-    """What follows the network in a step: choose the action, step the environment, keep count.
+def make_action_choice(
+    distribution: Distribution, num_envs: int, deterministic: bool = False, noise_hold: int = 1
+) -> ActionChoice:
+    """Makes the function that chooses actions from the network's outputs.
 
     Args:
-      env: what is stepped.
-      distribution: what the network's parameters mean.
-      deterministic: greedy actions; False: sampled ones.
+      distribution: the family that the policy head parametrises.
+      num_envs: B.
+      deterministic: whether actions are greedy; else they are sampled.
       noise_hold: steps for which the random numbers of the samples stay the same.
-      accelerate: wraps the choice of actions, many small operations on few numbers.
+
+    Returns:
+      (parameters `[B, P]`, action mask `[B, M]` or `()`, seed `[2]` int32) -> actions `[B, ...]`.
     """
 
-    @accelerate
     def choose(parameters: tf.Tensor, action_mask: ActionMask, seed: tf.Tensor) -> tf.Tensor:
         parameters = apply_mask(distribution, parameters, action_mask)
         if deterministic:
             return distribution.mode(parameters)
-        noise_shape = [env.spec.num_envs, distribution.noise_size]
-        noise = prng.uniform(noise_shape, _held(seed, noise_hold))
+        noise_shape = [num_envs, distribution.noise_size]
+        noise = prng.uniform(noise_shape, _hold(seed, noise_hold))
         return distribution.sample(parameters, noise)
 
-    def advance(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
-        action = choose(output.parameters, state.time_step.action_mask, state.seed)
+    return choose
+
+
+def make_actor_step(
+    env: Environment, distribution: Distribution, choose_action: ActionChoice
+) -> StepActor:
+    """Makes what follows the network in a step: choose the action, step the environment, count.
+
+    Args:
+      env: B environments.
+      distribution: translates actions for the environment.
+      choose_action: as `make_action_choice` makes it, compiled or not.
+
+    Returns:
+      (state, the network's outputs there) -> (next state, row).
+    """
+
+    def actor_step(state: UnrollState, output: StepOutput) -> tuple[UnrollState, ActorStep]:
+        action = choose_action(output.parameters, state.time_step.action_mask, state.seed)
         env_state, time_step = env.step(state.env_state, distribution.to_env(action))
         mask = tf.cast(~state.time_step.last, tf.float32)
         # the row of an autoreset starts the count of the next episode
@@ -90,65 +115,77 @@ def make_advance(
             state.time_step.last, 0.0, state.episode_return + time_step.reward
         )
         episode_length = tf.where(state.time_step.last, 0, state.episode_length + 1)
-        following = UnrollState(
+        next_state = UnrollState(
             env_state=env_state,
             time_step=time_step,
             seed=prng.next_seed(state.seed),
-            core_state=_forgetting(output.core_state, mask),
+            core_state=_reset_core_state(output.core_state, mask),
             episode_return=episode_return,
             episode_length=episode_length,
         )
-        return following, Step(action, mask, _ended(following))
+        return next_state, ActorStep(action, mask, _ended_episodes(next_state))
 
-    return advance
+    return actor_step
 
 
 def unroll(
-    advance: Advance, policy: Policy, state: UnrollState, length: int
+    actor_step: StepActor, policy: Policy, state: UnrollState, length: int
 ) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
-    """`length` steps of every environment under one policy, time-major."""
-    met, core_state, steps, kept = [state.time_step], state.core_state, [], []
+    """Takes `length` steps in every environment under one policy.
+
+    Args:
+      actor_step: as `make_actor_step` makes it.
+      policy: the network under the present weights.
+      state: where the last unroll ended.
+      length: T.
+
+    Returns:
+      The next state, the trajectory with leading `[T(+1), B]`, and the episodes that ended.
+    """
+    time_steps, core_state, steps, activations = [state.time_step], state.core_state, [], []
     for _ in range(length):
         output = policy(state.time_step.observation, state.core_state)
-        state, step = advance(state, output._replace(kept=()))
-        kept.append(output.kept)
-        met.append(state.time_step)
+        state, step = actor_step(state, output._replace(activations=()))
+        activations.append(output.activations)
+        time_steps.append(state.time_step)
         steps.append(step)
     trajectory = Trajectory(
-        observation=_stacked([time_step.observation for time_step in met]),  # [T+1, B, *obs]
-        action=tf.stack([step.action for step in steps]),
-        reward=tf.stack([time_step.reward for time_step in met[1:]]),
-        discount=tf.stack([time_step.discount for time_step in met[1:]]),
-        mask=tf.stack([step.mask for step in steps]),
-        last=tf.stack([time_step.last for time_step in met[1:]]),
-        action_mask=_stacked([time_step.action_mask for time_step in met[:-1]]),
+        observation=_stack([x.observation for x in time_steps]),  # [T+1, B, *obs]
+        action=tf.stack([step.action for step in steps]),  # [T, B, ...]
+        reward=tf.stack([x.reward for x in time_steps[1:]]),  # [T, B]
+        discount=tf.stack([x.discount for x in time_steps[1:]]),  # [T, B]
+        mask=tf.stack([step.mask for step in steps]),  # [T, B]
+        last=tf.stack([x.last for x in time_steps[1:]]),  # [T, B]
+        action_mask=_stack([x.action_mask for x in time_steps[:-1]]),  # [T, B, M]
         core_state=core_state,
-        kept=_stacked(kept),
+        activations=_stack(activations),  # [T, B, ...] each
     )
     statistics = tf.nest.map_structure(lambda *x: tf.add_n(x), *[s.statistics for s in steps])
     return state, trajectory, statistics
 
 
 def no_episodes() -> EpisodeStatistics:
-    """The statistics before any episode ended."""
+    """Returns the statistics before any episode ended."""
     return EpisodeStatistics(tf.zeros([]), tf.zeros([]), tf.zeros([]))
 
 
-def _held(seed: tf.Tensor, steps: int) -> tf.Tensor:
-    """The same seed for so many steps in a row."""
-    return seed if steps == 1 else tf.stack([seed[0], seed[1] // steps])
+def _hold(seed: tf.Tensor, steps: int) -> tf.Tensor:
+    """Returns the same seed `[2]` for that number of steps in a row."""
+    return seed if steps == 1 else tf.stack([seed[0], seed[1] // steps])  # [2]
 
 
-def _forgetting(core_state: CoreState, mask: tf.Tensor) -> CoreState:
-    """Zero after the row of an autoreset, which the state itself still went through."""
+def _reset_core_state(core_state: CoreState, mask: tf.Tensor) -> CoreState:
+    """Returns zeros after the row of an autoreset, which the state itself still went through."""
     return core_state if isinstance(core_state, tuple) else core_state * mask[:, tf.newaxis]
 
 
-def _stacked(rows: list[Any]) -> Any:
+def _stack(rows: list[Any]) -> Any:
+    """Returns the leaves of the rows, `[B, ...]` each, with leading `[T, B]`."""
     return tf.nest.map_structure(lambda *x: tf.stack(x), *rows)
 
 
-def _ended(state: UnrollState) -> EpisodeStatistics:
+def _ended_episodes(state: UnrollState) -> EpisodeStatistics:
+    """Returns the sums over the episodes that ended on arriving in the state."""
     last = tf.cast(state.time_step.last, tf.float32)
     return EpisodeStatistics(
         episodes=tf.reduce_sum(last),

@@ -15,7 +15,7 @@ cli.import_tensorflow()
 import tensorflow as tf
 
 from a2c_tf import prng
-from a2c_tf.train_step import xla
+from a2c_tf.acceleration.compilation import xla
 
 BLOCKS, ROUNDS = 2_000, 5
 SHAPE = (5, 256)

@@ -30,7 +30,7 @@ from a2c_tf.agent import Agent, make_agent
 from a2c_tf.config import Config
 from a2c_tf.learner import Learner
 from a2c_tf.optimizers import make_optimizer
-from a2c_tf.training import assembly
+from a2c_tf.training.hyperparameters import make_learner_config
 from a2c_tf.types import EnvSpec, Trajectory
 
 UPDATES, ENVS, STEPS, TOLERANCE = 10, 6, 20, 1e-5
@@ -149,9 +149,7 @@ def make_ours() -> tuple[Agent, Learner]:
         agent.model,
         make_optimizer(CONFIG.optimizer),
         agent.distribution,
-        assembly.loss_weights(CONFIG),
-        assembly.make_schedules(CONFIG),
-        CONFIG.a2c.max_grad_norm,
+        make_learner_config(CONFIG),
     )
     return agent, learner
 

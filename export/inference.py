@@ -34,7 +34,7 @@ class Inference(tf.Module):
         inputs = dict(zip((spec.name for spec in self.signature), tensors, strict=True))
         distribution, space = self._agent.distribution, self._agent.spec.observation_space
         observation = spaces.pack(space, [inputs[name] for name in spaces.parts(space)])
-        output = forward.step(self._model, observation, _core_state(inputs))
+        output = forward.apply_policy(self._model, observation, _core_state(inputs))
         parameters = apply_mask(distribution, output.parameters, inputs.get(MASK, ()))
         outputs = {
             "action": distribution.to_env(distribution.mode(parameters)),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from support.streams import OBSERVATION_SIZE, random_ends, segments, trajectory_of
 
 from a2c_tf.distributions import Categorical
-from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.losses import LossConfig, a2c_loss
 from a2c_tf.networks import forward
 from a2c_tf.types import Trajectory
 
@@ -105,10 +105,10 @@ def test_next_step_and_same_step_agree(model, seed, length, lambda_):
     ends = random_ends(rng, length, 4)
     hypothesis.assume(not ends.last[:-1].all())
     trajectory = trajectory_of(rng, ends, rng.integers(0, ACTIONS, (length, 4)))
-    weights = LossWeights(gamma=0.9, lambda_=lambda_, value_coef=0.5, entropy_coef=0.01)
+    weights = LossConfig(gamma=0.9, lambda_=lambda_, value_coef=0.5, entropy_coef=0.01)
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
-        output = forward.over_trajectory(model, trajectory)
+        output = forward.apply_to_trajectory(model, trajectory)
         loss, metrics = a2c_loss(Categorical(ACTIONS), *output, trajectory, weights)
     with tf.GradientTape() as reference_tape:
         streams = [

@@ -1,4 +1,4 @@
-"""What an inspection says, against the two gradients taken separately."""
+"""What a look at an update measures, against the two gradients taken separately."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.acting import actor_step_of
 
-from a2c_tf import diagnostics
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
-from a2c_tf.diagnostics import COUNT, NAMES, Inspector
+from a2c_tf.diagnostics import COUNT, DIAGNOSTICS, Diagnostics
 from a2c_tf.envs import registry
 from a2c_tf.losses import a2c_loss
 from a2c_tf.training import assembly
 from a2c_tf.types import Trajectory
-from a2c_tf.unroll import make_advance, unroll
+from a2c_tf.unroll import unroll
 
 TREE = {
     "env": {"id": "CartPole-v1", "num_envs": 8},
@@ -35,11 +35,11 @@ class Training:
         self.config = Config.model_validate({**tree, "run": run})
         env = registry.make(self.config.env)
         self.agent = make_agent(env.spec, self.config)
-        self.learner, self.step = assembly.make_training(env, self.agent, self.config)
-        self.inspector = Inspector(self.learner, every)
+        self.learner, self.step, _ = assembly.make_training(env, self.agent, self.config)
+        self.diagnostics = Diagnostics(self.learner, every)
         self.state = self.agent.start(env, make_seeds(0))
-        advance = make_advance(env, self.agent.distribution)
-        _, self.trajectory, _ = unroll(advance, self.agent.policy, self.state, 5)
+        actor_step = actor_step_of(env, self.agent.distribution)
+        _, self.trajectory, _ = unroll(actor_step, self.agent.policy, self.state, 5)
 
     def log_prob(self) -> np.ndarray:
         policy = self.agent.model(tf.reshape(self.trajectory.observation[:-1], [-1, 4]))["policy"]
@@ -49,7 +49,7 @@ class Training:
 
 def gradient_of(training: Training, trajectory: Trajectory, part: str) -> np.ndarray:
     """Of one part of the loss on the torso, flat."""
-    weights = training.learner.weights
+    weights = training.learner.loss_config
     weights = {
         "policy": weights._replace(value_coef=0.0),
         "value": weights._replace(entropy_coef=0.0),
@@ -68,19 +68,19 @@ def gradient_of(training: Training, trajectory: Trajectory, part: str) -> np.nda
 def test_the_pull_of_each_loss_and_the_angle_between_them(compile: str):
     training = Training(every=1, compile=compile)
     policy, value = (gradient_of(training, training.trajectory, p) for p in ("policy", "value"))
-    _, seen = training.inspector.update(training.trajectory)
+    _, seen = training.diagnostics.update(training.trajectory)
     norms = np.linalg.norm(policy), np.linalg.norm(value)
-    assert float(seen["trunk/policy_gradient"]) == pytest.approx(norms[0], rel=1e-4)
-    assert float(seen["trunk/value_gradient"]) == pytest.approx(norms[1], rel=1e-4)
+    assert float(seen["torso/policy_gradient"]) == pytest.approx(norms[0], rel=1e-4)
+    assert float(seen["torso/value_gradient"]) == pytest.approx(norms[1], rel=1e-4)
     cosine = policy @ value / (norms[0] * norms[1])
-    assert float(seen["trunk/cosine"]) == pytest.approx(cosine, abs=1e-4)
+    assert float(seen["torso/cosine"]) == pytest.approx(cosine, abs=1e-4)
 
 
 def test_the_divergence_is_that_of_the_policies_before_and_after():
     training = Training(every=1)
     mask = training.trajectory.mask.numpy().ravel()
     before = training.log_prob()
-    _, seen = training.inspector.update(training.trajectory)
+    _, seen = training.diagnostics.update(training.trajectory)
     log_ratio = training.log_prob() - before
     expected = ((np.exp(log_ratio) - 1 - log_ratio) * mask).sum() / mask.sum()
     assert expected > 1e-6, "the update must have moved the policy"
@@ -90,14 +90,14 @@ def test_the_divergence_is_that_of_the_policies_before_and_after():
 @pytest.mark.parametrize("compile", ["xla", "mixed"])
 def test_separate_torsos_share_nothing_that_could_be_pulled(compile: str):
     training = Training(every=1, compile=compile, shared=False)
-    _, seen = training.inspector.update(training.trajectory)
-    assert [float(seen[name]) for name in NAMES[:3]] == [0.0, 0.0, 0.0]
+    _, seen = training.diagnostics.update(training.trajectory)
+    assert [float(seen[name]) for name in DIAGNOSTICS[:3]] == [0.0, 0.0, 0.0]
 
 
 def test_an_inspected_update_is_the_same_update():
     plain, watched = Training(every=0), Training(every=1)
     plain.learner.update(plain.trajectory)
-    watched.inspector.update(watched.trajectory)
+    watched.diagnostics.update(watched.trajectory)
     for a, b in zip(plain.agent.model.weights, watched.agent.model.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
@@ -105,14 +105,14 @@ def test_an_inspected_update_is_the_same_update():
 def test_every_so_many_updates_are_inspected():
     training = Training(every=4)
     state, first = training.step(training.state, tf.constant(4))
-    assert float(first.inspected[COUNT]) == 1.0  # updates 0 to 3
+    assert float(first.diagnostics[COUNT]) == 1.0  # updates 0 to 3
     _, second = training.step(state, tf.constant(9))
-    assert float(second.inspected[COUNT]) == 3.0  # 4, 8 and 12
-    assert set(second.inspected) == {*NAMES, COUNT}
+    assert float(second.diagnostics[COUNT]) == 3.0  # 4, 8 and 12
+    assert set(second.diagnostics) == {*DIAGNOSTICS, COUNT}
 
 
 def test_what_is_off_leaves_no_trace():
     training = Training(every=0)
     _, report = training.step(training.state, tf.constant(2))
-    assert report.inspected == {}
-    assert diagnostics.Inspector(training.learner, 0).nothing_seen() == {}
+    assert report.diagnostics == {}
+    assert Diagnostics(training.learner, 0).zeros() == {}

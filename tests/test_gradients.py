@@ -18,7 +18,7 @@ from support.streams import SPEC, Ends, random_ends, segments, trajectory_of
 from a2c_tf import distributions
 from a2c_tf.config import NetworkConfig
 from a2c_tf.distributions import Distribution
-from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.losses import LossConfig, a2c_loss
 from a2c_tf.networks import forward, make_actor_critic
 from a2c_tf.types import Trajectory
 
@@ -77,19 +77,19 @@ class Case:
         core_state = forward.initial_core_state(self.model, B)
         core_size = 0 if isinstance(core_state, tuple) else core_state.shape[-1]
         self.trajectory: Trajectory = trajectory_of(rng, self.ends, np.zeros((T, B)), core_size)
-        parameters = forward.over_trajectory(self.model, self.trajectory).parameters
+        parameters = forward.apply_to_trajectory(self.model, self.trajectory).parameters
         noise = rng.random((T, B, self.distribution.noise_size)).astype(parameters.dtype.name)
         action = self.distribution.sample(parameters, tf.constant(noise))
         self.trajectory = self.trajectory._replace(action=action)
 
     def terms(self) -> dict[str, tf.Tensor]:
-        output = forward.over_trajectory(self.model, self.trajectory)
-        weights = LossWeights(GAMMA, LAMBDA, value_coef=0.5, entropy_coef=0.01)
+        output = forward.apply_to_trajectory(self.model, self.trajectory)
+        weights = LossConfig(GAMMA, LAMBDA, value_coef=0.5, entropy_coef=0.01)
         return dict(a2c_loss(self.distribution, *output, self.trajectory, weights)[1])
 
     def differentiable_terms(self, advantage: np.ndarray, target: np.ndarray) -> dict[str, float]:
         """The terms with what is constant handed in."""
-        output = forward.over_trajectory(self.model, self.trajectory)
+        output = forward.apply_to_trajectory(self.model, self.trajectory)
         mask = self.trajectory.mask.numpy()
         log_prob = self.distribution.log_prob(output.parameters, self.trajectory.action).numpy()
         entropy = self.distribution.entropy(output.parameters).numpy()
@@ -118,7 +118,7 @@ def slow_advantages(ends: Ends, trajectory: Trajectory, value: np.ndarray) -> np
 @pytest.mark.parametrize(("space", "core", "shared"), CASES)
 def test_every_term_in_random_directions(space, core, shared):
     case = Case(space, core, shared)
-    output = forward.over_trajectory(case.model, case.trajectory)
+    output = forward.apply_to_trajectory(case.model, case.trajectory)
     value = np.concatenate([output.value, output.bootstrap_value[None]])
     advantage = slow_advantages(case.ends, case.trajectory, value)
     target = advantage + value[:-1]

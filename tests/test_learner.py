@@ -8,17 +8,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.acting import actor_step_of
 
-from a2c_tf import train_step
+from a2c_tf.acceleration.compilation import choose_compilation, uncompiled, xla
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.evaluation import players
-from a2c_tf.learner import METRIC_NAMES, Learner
+from a2c_tf.evaluation.evaluator import make_evaluator
+from a2c_tf.learner import Learner
 from a2c_tf.losses import a2c_loss
 from a2c_tf.training import assembly
-from a2c_tf.types import Trajectory
-from a2c_tf.unroll import make_advance, unroll
+from a2c_tf.training.hyperparameters import make_loss_config
+from a2c_tf.types import METRICS, Trajectory
+from a2c_tf.unroll import unroll
 
 UNROLL = 2  # the fewer steps, the sooner compiled
 CARTPOLE = {
@@ -41,18 +43,18 @@ class Training:
         self.config = Config.model_validate({**tree, "run": {"compile": compile_}})
         self.env = registry.make(self.config.env)
         self.agent = make_agent(self.env.spec, self.config)
-        self.learner, self.step = assembly.make_training(self.env, self.agent, self.config)
+        self.learner, self.step, _ = assembly.make_training(self.env, self.agent, self.config)
         self.state = self.agent.start(self.env, make_seeds(0))
 
     def call(self, updates: int) -> dict[str, float]:
         self.state, report = self.step(self.state, tf.constant(updates))
-        assert not report.inspected  # nobody asked for it
+        assert not report.diagnostics  # nobody asked for it
         self.statistics = report.statistics
         return {name: float(value) for name, value in report.metrics.items()}
 
     def unroll(self) -> Trajectory:
-        advance = make_advance(self.env, self.agent.distribution)
-        self.state, trajectory, _ = unroll(advance, self.agent.policy, self.state, 5)
+        actor_step = actor_step_of(self.env, self.agent.distribution)
+        self.state, trajectory, _ = unroll(actor_step, self.agent.policy, self.state, 5)
         return trajectory
 
     def weights(self) -> list[np.ndarray]:
@@ -61,12 +63,12 @@ class Training:
 
 @pytest.mark.parametrize("tree", [CARTPOLE, BREAKOUT], ids=["cartpole", "breakout"])
 def test_xla_and_mixed_learn_the_same(tree):
-    xla, mixed = Training(tree, "xla"), Training(tree, "mixed")
-    of_xla, of_mixed = xla.call(5), mixed.call(5)
-    assert of_xla.keys() == of_mixed.keys() == set(METRIC_NAMES)
-    for name in METRIC_NAMES:
-        assert of_xla[name] == pytest.approx(of_mixed[name], rel=2e-3, abs=1e-4), name
-    for a, b in zip(xla.weights(), mixed.weights(), strict=True):
+    whole, mixed = Training(tree, "xla"), Training(tree, "mixed")
+    of_whole, of_mixed = whole.call(5), mixed.call(5)
+    assert of_whole.keys() == of_mixed.keys() == set(METRICS)
+    for name in METRICS:
+        assert of_whole[name] == pytest.approx(of_mixed[name], rel=2e-3, abs=1e-4), name
+    for a, b in zip(whole.weights(), mixed.weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
@@ -76,7 +78,7 @@ def test_k_updates_in_one_call_are_k_calls():
     each = [apart.call(1) for _ in range(6)]
     for a, b in zip(together.weights(), apart.weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    for name in METRIC_NAMES:
+    for name in METRICS:
         assert mean[name] == pytest.approx(np.mean([m[name] for m in each]), rel=1e-5)
     assert int(together.learner.updates) == 6
     assert int(together.learner.env_steps) == int(apart.learner.env_steps)
@@ -111,7 +113,7 @@ def _plain_update(model: keras.Model, trajectory: Trajectory, training: Training
         outputs = [model(observation) for observation in trajectory.observation]
         parameters = tf.stack([output["policy"] for output in outputs[:-1]])
         value = tf.stack([output["value"] for output in outputs])
-        weights = assembly.loss_weights(training.config)
+        weights = make_loss_config(training.config)
         distribution = training.agent.distribution
         loss, _ = a2c_loss(distribution, parameters, value[:-1], value[-1], trajectory, weights)
     gradients = [g.numpy() for g in tape.gradient(loss, model.trainable_weights)]
@@ -159,8 +161,8 @@ def test_it_learns():
     """CartPole pays 1 a step: an untrained agent lasts about 20 steps."""
     training = Training({**CARTPOLE, "a2c": {"unroll_length": 5, "gae_lambda": 0.9}})
     training.call(3000)
-    player = players.Player(training.agent, training.config, 20, deterministic=True)
-    result = player.play(seed=5)
+    evaluator = make_evaluator(training.agent, training.config, 20, deterministic=True)
+    result = evaluator.evaluate(20, seed=5)
     assert result.returns.mean() > 150
 
 
@@ -175,15 +177,15 @@ def test_it_learns():
     ],
 )
 def test_what_xla_compiles(setting, graph_native, convolutional, whole):
-    mode = train_step.choose_mode(setting, graph_native, convolutional)
-    assert mode.whole_xla == whole
-    host = mode.accelerate_advance is train_step.as_it_is
-    assert host == (whole or not graph_native)
+    compilation = choose_compilation(setting, graph_native, convolutional)
+    assert compilation.is_whole == whole
+    assert (compilation.actor_step is uncompiled) == (whole or not graph_native)
+    assert (compilation.choose_action is xla) == (not graph_native)
 
 
 def test_xla_cannot_hold_an_environment_of_the_host():
     with pytest.raises(ValueError, match="compile=xla"):
-        train_step.choose_mode("xla", graph_native=False, convolutional=False)
+        choose_compilation("xla", in_graph=False, convolutional=False)
 
 
 def test_the_learner_builds_its_optimizer():

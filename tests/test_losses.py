@@ -9,11 +9,11 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from a2c_tf.distributions import Categorical
-from a2c_tf.losses import LossWeights, a2c_loss
+from a2c_tf.losses import LossConfig, a2c_loss
 from a2c_tf.types import Trajectory
 
 T, B, ACTIONS = 8, 5, 3
-WEIGHTS = LossWeights(gamma=0.95, lambda_=0.8, value_coef=0.5, entropy_coef=0.01)
+WEIGHTS = LossConfig(gamma=0.95, lambda_=0.8, value_coef=0.5, entropy_coef=0.01)
 SETTINGS = hypothesis.settings(deadline=None, derandomize=True, max_examples=50)
 
 
@@ -36,7 +36,7 @@ class Stream:
         self.logits = rng.normal(size=(T, B, ACTIONS))
         self.value = rng.normal(size=(T + 1, B))
 
-    def loss(self, dtype: tf.DType = tf.float64, weights: LossWeights = WEIGHTS):
+    def loss(self, dtype: tf.DType = tf.float64, weights: LossConfig = WEIGHTS):
         return a2c_loss(*self.arguments(dtype), weights)
 
     def arguments(self, dtype: tf.DType = tf.float64):
@@ -71,7 +71,7 @@ def episodes(last: np.ndarray) -> list[range]:
     return rows
 
 
-def slow_advantages(stream: Stream, weights: LossWeights) -> np.ndarray:
+def slow_advantages(stream: Stream, weights: LossConfig) -> np.ndarray:
     """Generalised advantages, each episode's rows treated alone; 0 on masked rows."""
     advantage = np.zeros((T, B))
     for b in range(B):
@@ -85,7 +85,7 @@ def slow_advantages(stream: Stream, weights: LossWeights) -> np.ndarray:
     return advantage
 
 
-def slow_terms(stream: Stream, weights: LossWeights) -> dict[str, float]:
+def slow_terms(stream: Stream, weights: LossConfig) -> dict[str, float]:
     """The terms of the loss, row by row."""
     advantage = slow_advantages(stream, weights)
     policy, value, entropy, rows = 0.0, 0.0, 0.0, 0

@@ -9,16 +9,18 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.acting import actor_step_of
 from support.puzzles import Identity, Masked
 
-from a2c_tf import prng, train_step
-from a2c_tf.acceleration.looped_unroll import long_unroll
+from a2c_tf import prng
+from a2c_tf.acceleration.compilation import uncompiled, xla
+from a2c_tf.acceleration.looped_unroll import looped_unroll
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.classic_control.cartpole import CartPole
-from a2c_tf.types import Accelerate, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
-from a2c_tf.unroll import initial_state, make_advance, unroll
+from a2c_tf.types import Compiler, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
+from a2c_tf.unroll import initial_state, unroll
 
 SEED = tf.constant([3, 0])
 
@@ -72,12 +74,12 @@ def scripted_policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput
     return says(tf.one_hot(number % 3, 3, on_value=1e4), core_state)
 
 
-@pytest.fixture(params=[unroll, long_unroll])
+@pytest.fixture(params=[unroll, looped_unroll])
 def scripted(request, variant):
     environment = ScriptedEnvironment()
-    advance = make_advance(environment, Categorical(3))
+    actor_step = actor_step_of(environment, Categorical(3))
     state = initial_state(environment, SEED, SEED)
-    return variant(lambda state: request.param(advance, scripted_policy, state, 5)), state
+    return variant(lambda state: request.param(actor_step, scripted_policy, state, 5)), state
 
 
 def test_the_trajectory_is_exact(scripted):
@@ -111,23 +113,23 @@ def test_a_compiled_choice_is_the_same(environment, deterministic):
     logits = tf.random.stateless_normal([64, actions], [1, 2])
     state = initial_state(environment, SEED, SEED)
 
-    def acted(accelerate: Accelerate) -> tf.Tensor:
-        advance = make_advance(
-            environment, Categorical(actions), deterministic, accelerate=accelerate
+    def acted(compiler: Compiler) -> tf.Tensor:
+        actor_step = actor_step_of(
+            environment, Categorical(actions), deterministic, compiler=compiler
         )
-        return advance(state, says(logits))[1].action
+        return actor_step(state, says(logits))[1].action
 
-    np.testing.assert_array_equal(acted(train_step.xla), acted(train_step.as_it_is))
+    np.testing.assert_array_equal(acted(xla), acted(uncompiled))
 
 
 def test_two_unrolls_are_one_twice_as_long():
     environment = CartPole(4)
-    advance = make_advance(environment, Categorical(2))
+    actor_step = actor_step_of(environment, Categorical(2))
     policy = _leaning_policy
     state = initial_state(environment, SEED, SEED)
-    _, whole, _ = unroll(advance, policy, state, 40)
-    half, first, _ = unroll(advance, policy, state, 20)
-    _, second, _ = unroll(advance, policy, half, 20)
+    _, whole, _ = unroll(actor_step, policy, state, 40)
+    half, first, _ = unroll(actor_step, policy, state, 20)
+    _, second, _ = unroll(actor_step, policy, half, 20)
     assert whole.mask.numpy().min() == 0, "an episode must end for this to say anything"
     np.testing.assert_array_equal(whole.action, np.concatenate([first.action, second.action]))
     np.testing.assert_array_equal(whole.observation[:21], first.observation)
@@ -140,19 +142,19 @@ def test_the_loop_gives_what_is_written_out(make, core):
     environment = make(4)
     network = NetworkConfig(torso="mlp", hidden=(8,), core=core, core_size=4)
     agent = make_agent(environment.spec, Config(network=network))
-    advance = make_advance(environment, agent.distribution)
+    actor_step = actor_step_of(environment, agent.distribution)
     state = agent.start(environment, make_seeds(0))
-    written_out = unroll(advance, agent.policy, state, 20)
+    written_out = unroll(actor_step, agent.policy, state, 20)
     assert written_out[1].mask.numpy().min() == 0, "an episode must end for this to say anything"
-    looped = long_unroll(advance, agent.policy, state, 20)
+    looped = looped_unroll(actor_step, agent.policy, state, 20)
     tf.nest.map_structure(np.testing.assert_array_equal, looped, written_out)
 
 
 def test_the_row_of_an_autoreset_counts_for_nothing():
     environment = CartPole(4)
-    advance = make_advance(environment, Categorical(2))
+    actor_step = actor_step_of(environment, Categorical(2))
     state = initial_state(environment, SEED, SEED)
-    _, trajectory, statistics = unroll(advance, _leaning_policy, state, 60)
+    _, trajectory, statistics = unroll(actor_step, _leaning_policy, state, 60)
     masked = trajectory.mask.numpy() == 0
     assert masked.any()
     assert (trajectory.reward.numpy()[masked] == 0).all()
@@ -162,20 +164,20 @@ def test_the_row_of_an_autoreset_counts_for_nothing():
 
 def test_greedy_advance_takes_the_mode():
     environment = ScriptedEnvironment()
-    advance = make_advance(environment, Categorical(3), deterministic=True)
+    actor_step = actor_step_of(environment, Categorical(3), deterministic=True)
     state = initial_state(environment, SEED, SEED)
-    _, step = advance(state, says(tf.constant([[0.0, 0.1, 0.0], [0.3, 0.1, 0.2]])))
+    _, step = actor_step(state, says(tf.constant([[0.0, 0.1, 0.0], [0.3, 0.1, 0.2]])))
     np.testing.assert_array_equal(step.action, [1, 0])
 
 
 def test_sampling_uses_new_numbers_at_every_step():
     environment = ScriptedEnvironment()
-    advance = make_advance(environment, Categorical(3))
+    actor_step = actor_step_of(environment, Categorical(3))
     state = initial_state(environment, SEED, SEED)
     uniform = tf.zeros([2, 3])
     actions = []
     for _ in range(5):
-        state, step = advance(state, says(uniform))
+        state, step = actor_step(state, says(uniform))
         actions.append(step.action.numpy().tolist())
     assert len({tuple(pair) for pair in actions}) > 1
     np.testing.assert_array_equal(state.seed, [3, 5])

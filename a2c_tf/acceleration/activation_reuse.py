@@ -1,148 +1,109 @@
-"""The network's pass while acting, used again for the gradient in place of a second one.
+"""The acting pass of the network, saved and used again for the gradient in place of a second one.
 
-Exact for A2C, which updates once an unroll under the weights that acted. What convolutions and
-dense layers gave is kept; going back, each layer's gradient follows from its input, its output and
-its kernel. A pass that is made anew takes the same way back, under XLA faster than TensorFlow's.
+Exact for A2C, which updates once an unroll under the weights that acted: the outputs of dense
+layers and convolutions are saved while acting, and the learner's forward pass takes them from
+there. Memoryless networks of these layers alone; `is_possible` says which.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-Outputs = dict[str, tf.Tensor]
-Operation = Callable[..., tf.Tensor]
+from a2c_tf.acceleration.fast_forward import has_known_gradient, is_product, with_known_output
+from a2c_tf.networks.forward import TrajectoryOutput, flatten_time, split_time
+from a2c_tf.types import CoreState, StepOutput, Trajectory
 
-SLOPES: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    keras.activations.linear: lambda y, dy: dy,
-    keras.activations.relu: lambda y, dy: tf.raw_ops.ReluGrad(gradients=dy, features=y),
-    keras.activations.tanh: lambda y, dy: tf.raw_ops.TanhGrad(y=y, dy=dy),
-}
-"""(output, gradient by it) -> gradient by what the activation was given, where y tells it."""
-
-
-NARROW = 4
-"""units of a layer whose gradient is faster in sums under XLA."""
-WIDE = 256
-"""units of a layer whose kernel oneDNN is slow to transpose, next to a product of few rows."""
+Replace = Callable[[keras.layers.Layer, str, keras.KerasTensor], keras.KerasTensor]
+"""(dense layer or convolution, a name for this use of it, its input) -> its output."""
 
 
 def is_possible(model: keras.Model) -> bool:
-    """Whether every layer with weights is one whose gradient follows from what is kept."""
-    return all(_is_known(layer) for layer in model.layers if layer.trainable_weights)
+    """Returns whether every layer with weights is one whose gradient follows from its output."""
+    return all(has_known_gradient(layer) for layer in model.layers if layer.trainable_weights)
 
 
-def act(model: keras.Model, observation: Any) -> tuple[Outputs, list[tf.Tensor]]:
-    """What the network says of `[B, *obs]`, and what is to be kept, each leading with `[B]`."""
-    kept: list[tf.Tensor] = []
+class ReusedLayer(keras.layers.Layer):
+    """A layer whose output is given beside its input; it shares the layer's weights."""
 
-    def keeping(operation: Operation) -> Operation:
-        def call(x: tf.Tensor) -> tf.Tensor:
-            kept.append(operation(x))
-            return kept[-1]
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        super().__init__(autocast=False)
+        self.layer = layer
 
-        return call if _is_kept(operation) else operation
+    def call(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        return with_known_output(self.layer, x, y)
 
-    return _run(model, observation, keeping), kept
+    def compute_output_spec(self, x: keras.KerasTensor, y: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.KerasTensor(y.shape, y.dtype)
 
 
-def learn(model: keras.Model, observation: Any, kept: Sequence[tf.Tensor] = ()) -> Outputs:
-    """The same numbers from what was kept, `[N, ...]`, and the gradient of the pass they are of.
+class ActivationReuse:
+    """A network as two functional models that share its weights.
 
-    Where nothing was kept the pass is made anew, with the gradient as here.
+    `saving` gives the activations beside the outputs; `reusing` takes them beside the observation.
+    To be made where the layers have the precision that they are to compute in.
     """
-    remaining = iter(kept) if kept else itertools.repeat(None)
 
-    def again(operation: Operation) -> Operation:
-        return _Again(operation, next(remaining)) if _is_kept(operation) else operation
+    def __init__(self, model: keras.Model) -> None:
+        saved: dict[str, keras.KerasTensor] = {}
 
-    return _run(model, observation, again)
+        def save(layer: keras.layers.Layer, name: str, x: keras.KerasTensor) -> keras.KerasTensor:
+            saved[name] = layer(x)
+            return saved[name]
 
+        copy = _replace_products(model, model.input, save)
+        self._saving = keras.Model(copy.input, [copy.output, list(saved.values())])
+        given = {name: keras.Input(batch_shape=x.shape, dtype=x.dtype) for name, x in saved.items()}
+        # passed through, so that the copy may be built on inputs that the network does not have
+        inputs = [model.input, list(given.values())]
+        widened = keras.Model(inputs, [model.output, list(given.values())])
+        reusing = _replace_products(
+            widened, inputs, lambda layer, name, x: ReusedLayer(layer)(x, given[name])
+        )
+        self._reusing = keras.Model(reusing.input, reusing.output[0])
 
-class _Again:
-    """A layer whose output is known, or to be computed again."""
+    def forward_saving(self, observation: Any, core_state: CoreState) -> StepOutput:
+        """Applies the policy to one step, and saves the activations, each `[B, ...]`."""
+        output, activations = self._saving(observation)
+        return StepOutput(output["policy"], output["value"], core_state, tuple(activations))
 
-    def __init__(self, layer: keras.layers.Layer, y: tf.Tensor | None) -> None:
-        self._layer, self._y = layer, y
+    def forward_reusing(self, model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
+        """Applies the network to a trajectory, from the activations that acting saved."""
+        if not trajectory.activations:
+            return self._apply(model, model, trajectory)
+        saved = [flatten_time(x) for x in trajectory.activations]  # [T·B, ...] each
+        return self._apply(lambda x: self._reusing([x, saved]), model, trajectory)
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        layer = self._layer
-        y = layer(x) if self._y is None else self._y
-        backward = self._backward()
-
-        @tf.custom_gradient
-        def known(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
-            def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-                dz = SLOPES[layer.activation](y, dy)
-                dx, d_kernel = backward(layer, x, kernel, dz)
-                return dx, d_kernel, tf.reduce_sum(dz, axis=list(range(dz.shape.rank - 1)))
-
-            return tf.identity(y), gradient
-
-        weights = (tf.convert_to_tensor(weight) for weight in (layer.kernel, layer.bias))
-        return known(*(tf.cast(tensor, y.dtype) for tensor in (x, *weights)))
-
-    def _backward(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-        if isinstance(self._layer, keras.layers.Conv2D):
-            return _through_convolution
-        anew = self._y is None
-        return _through_narrow if anew and 1 < self._layer.units <= NARROW else _through_dense
-
-
-def _through_dense(
-    layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
-    return _slopes_before(kernel, dz), tf.matmul(rows, slopes, transpose_a=True)
+    def _apply(
+        self, network: Callable[[Any], Any], model: keras.Model, trajectory: Trajectory
+    ) -> TrajectoryOutput:
+        first = tf.nest.map_structure(lambda x: flatten_time(x[:-1]), trajectory.observation)
+        last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)  # [B, *obs]
+        output = network(first)
+        policy, value = (split_time(output[h], trajectory.reward) for h in ("policy", "value"))
+        return TrajectoryOutput(policy, value, model(last)["value"])
 
 
-def _slopes_before(kernel: tf.Tensor, dz: tf.Tensor) -> tf.Tensor:
-    """`dz W^T`; of few rows and many units as `(W dz^T)^T`, which oneDNN does on all cores."""
-    rows, units = dz.shape[0], kernel.shape[-1]
-    if dz.shape.rank == 2 and rows is not None and units >= WIDE and 2 * rows < units:
-        return tf.transpose(tf.matmul(kernel, dz, transpose_b=True))
-    return tf.matmul(dz, kernel, transpose_b=True)
+def _replace_products(model: keras.Model, inputs: Any, replace: Replace) -> keras.Model:
+    """Returns a copy of a functional model on `inputs`, its products of matrices replaced.
 
+    Args:
+      model: what is copied; the copy shares its layers.
+      inputs: KerasTensors, structured as those of the model.
+      replace: makes the output of each dense layer and convolution.
+    """
+    uses: Counter[str] = Counter()  # a layer may be used twice
 
-def _through_narrow(
-    layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """As `_through_dense`, in sums: XLA takes long for products of few columns."""
-    dx = tf.add_n([dz[..., i, tf.newaxis] * kernel[:, i] for i in range(layer.units)])
-    rows, slopes = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))
-    return dx, tf.reduce_sum(rows[:, :, tf.newaxis] * slopes[:, tf.newaxis], axis=0)
+    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if not is_product(operation):
+            return operation(*arguments, **keywords)
+        uses[operation.name] += 1
+        return replace(operation, f"{operation.name}_{uses[operation.name]}", *arguments)
 
-
-def _through_convolution(
-    layer: keras.layers.Conv2D, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
-    dx = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.shape(x), filter=kernel, out_backprop=dz, **settings
+    return keras.models.clone_model(
+        model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call
     )
-    d_kernel = tf.raw_ops.Conv2DBackpropFilter(
-        input=x, filter_sizes=kernel.shape, out_backprop=dz, **settings
-    )
-    return dx, d_kernel
-
-
-def _is_known(layer: keras.layers.Layer) -> bool:
-    if not _is_kept(layer) or layer.activation not in SLOPES or not layer.use_bias:
-        return False
-    if isinstance(layer, keras.layers.Dense):
-        return True
-    plain = (layer.groups, layer.dilation_rate, layer.data_format) == (1, (1, 1), "channels_last")
-    return plain and layer.padding in ("valid", "same")
-
-
-def _is_kept(operation: Any) -> bool:
-    return type(operation) in (keras.layers.Conv2D, keras.layers.Dense)
-
-
-def _run(model: keras.Model, observation: Any, replace: Callable[[Operation], Operation]) -> Any:
-    """The functional model with some of its operations replaced."""
-    return model._run_through_graph(observation, operation_fn=replace)

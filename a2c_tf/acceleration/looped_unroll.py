@@ -1,6 +1,6 @@
 """The same unroll as a loop, for trajectories too long to be written out step by step.
 
-XLA's compile time grows with the steps that are written out: `benchmarks/README.md` has figures.
+XLA's compile time grows with the steps that are written out.
 """
 
 from __future__ import annotations
@@ -10,19 +10,35 @@ from typing import Any
 import tensorflow as tf
 
 from a2c_tf.types import EpisodeStatistics, TimeStep, Trajectory, UnrollState
-from a2c_tf.unroll import Advance, Policy, Step
+from a2c_tf.unroll import ActorStep, Policy, StepActor
+
+LONGEST_WRITTEN_OUT = 8
+"""steps that XLA compiles in seconds, and to a program no slower than a loop."""
+
+Row = tuple[ActorStep, TimeStep, Any, Any]
+"""of a trajectory: the actor step, where it arrived, and action mask and activations before it."""
 
 
-def long_unroll(
-    advance: Advance, policy: Policy, state: UnrollState, length: int
+def looped_unroll(
+    actor_step: StepActor, policy: Policy, state: UnrollState, length: int
 ) -> tuple[UnrollState, Trajectory, EpisodeStatistics]:
-    """What `unroll.unroll` returns, from one step in a loop."""
+    """Takes `length` steps in every environment, as `unroll.unroll` does, one step in a loop.
 
-    def one(state: UnrollState) -> tuple[UnrollState, tuple[Step, TimeStep, Any, Any]]:
-        met = state.time_step
-        output = policy(met.observation, state.core_state)
-        state, step = advance(state, output._replace(kept=()))
-        return state, (step, state.time_step, met.action_mask, output.kept)
+    Args:
+      actor_step: as `unroll.make_actor_step` makes it.
+      policy: the network under the present weights.
+      state: where the last unroll ended.
+      length: T.
+
+    Returns:
+      The next state, the trajectory with leading `[T(+1), B]`, and the episodes that ended.
+    """
+
+    def one(state: UnrollState) -> tuple[UnrollState, Row]:
+        before = state.time_step
+        output = policy(before.observation, state.core_state)
+        state, step = actor_step(state, output._replace(activations=()))
+        return state, (step, state.time_step, before.action_mask, output.activations)
 
     def body(
         t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray], statistics: Any
@@ -32,7 +48,7 @@ def long_unroll(
         return t + 1, state, arrays, tf.nest.map_structure(tf.add, statistics, row[0].statistics)
 
     start = state
-    state, row = one(state)  # the first row tells the loop what its arrays hold
+    state, row = one(state)  # the first row defines what the loop's arrays hold
     arrays = [_array_from(x, length) for x in tf.nest.flatten(row)]
     _, state, arrays, statistics = tf.while_loop(
         lambda t, *_: t < length,
@@ -40,22 +56,21 @@ def long_unroll(
         (tf.constant(1), state, arrays, row[0].statistics),
         maximum_iterations=length - 1,
     )
-    rows = tf.nest.pack_sequence_as(row, [array.stack() for array in arrays])
-    return state, _trajectory(start, *rows), statistics
+    rows = tf.nest.pack_sequence_as(row, [array.stack() for array in arrays])  # [T, ...] each
+    return state, _trajectory(start, rows), statistics
 
 
 def _array_from(first: tf.Tensor, length: int) -> tf.TensorArray:
-    """Room for `length` rows like the first one."""
+    """Returns an array of `length` rows like the first one, which it holds."""
     return tf.TensorArray(first.dtype, length, element_shape=first.shape).write(0, first)
 
 
-def _trajectory(
-    start: UnrollState, steps: Step, arrived: TimeStep, action_mask: Any, kept: Any
-) -> Trajectory:
-    """All but `start` has leading `[T]` in every field."""
+def _trajectory(start: UnrollState, rows: Row) -> Trajectory:
+    """Returns the trajectory of rows with leading `[T]` in every field."""
+    steps, arrived, action_mask, activations = rows
     return Trajectory(
-        observation=tf.nest.map_structure(  # [T+1, B, *obs]
-            lambda first, rest: tf.concat([first[tf.newaxis], rest], axis=0),
+        observation=tf.nest.map_structure(
+            lambda first, rest: tf.concat([first[tf.newaxis], rest], axis=0),  # [T+1, B, *obs]
             start.time_step.observation,
             arrived.observation,
         ),
@@ -66,5 +81,5 @@ def _trajectory(
         last=arrived.last,
         action_mask=action_mask,
         core_state=start.core_state,
-        kept=kept,
+        activations=activations,
     )

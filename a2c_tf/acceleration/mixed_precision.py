@@ -14,7 +14,7 @@ import keras
 
 @contextlib.contextmanager
 def computing_in_bfloat16(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
-    """The scope in which these layers compute in bfloat16 (Micikevicius et al., 2018)."""
+    """Traces what is inside with these layers in bfloat16 (Micikevicius et al., 2018)."""
     before = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
@@ -27,7 +27,7 @@ def computing_in_bfloat16(layers: Sequence[keras.layers.Layer]) -> Iterator[None
 
 @contextlib.contextmanager
 def casting_weights_once(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
-    """The scope of many steps in which no weight changes, so that one cast of each serves all."""
+    """Casts each weight once for many steps in which none changes."""
     weights = [
         (weight, keras.ops.cast(weight.value, layer.compute_dtype))
         for layer in layers

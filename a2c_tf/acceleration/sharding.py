@@ -2,101 +2,151 @@
 
 An operation of a small network gains little from a second thread and waits for it each time.
 Where each has one thread and each core a shard of the environments, cores wait for each other
-once a step. Exact up to rounding: every environment stays as it is, and the gradients of the shards
-add up. Figures: benchmarks/README.md.
+once a step. Exact up to rounding: every environment stays as it is, and the gradients of the
+shards add up.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
-from a2c_tf.types import Trajectory
+from a2c_tf.networks.forward import ApplyToTrajectory, TrajectoryOutput
+from a2c_tf.types import CoreState, StepOutput, Trajectory
+from a2c_tf.unroll import Policy
 
 SMALLEST = 16
 """environments that are worth a core."""
 SMALLEST_UNDER_XLA = 128
 """the same within one XLA program, whose cores wait for each other more often."""
-NARROW = 128
-"""units of a layer up to which one thread computes a small batch sooner than several."""
 
-Act = Callable[[Any, Any], Any]
+log = logging.getLogger(__name__)
 
 
-def give_each_a_core(num_envs: int) -> None:
-    """Gives operations one thread, and each core a shard of the environments, if that is worth it.
+class Threads(NamedTuple):
+    """The threads of TensorFlow, process-wide; 0 leaves a number to TensorFlow."""
 
-    Process-wide. Where TensorFlow has computed already, its threads stay, and the batch whole.
-    """
-    cores = _cores()
+    intra_op: int = 0
+    """of each operation."""
+    inter_op: int = 0
+    """operations side by side."""
+
+
+DEFAULT_THREADS = Threads()
+ONE_THREAD = Threads(intra_op=1)
+"""XLA would hand parts of the smallest operations to other threads and wait for them."""
+
+
+def available_cores() -> int:
+    """Returns the cores that share the batch; 1 where a GPU computes."""
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def enable_sharding(num_envs: int) -> Threads:
+    """Returns threads for a shard of the environments on each core, if that is worth it."""
+    cores = available_cores()
     if is_worthwhile(num_envs, cores, SMALLEST):
-        with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(cores)
+        return Threads(intra_op=1, inter_op=cores)
+    return DEFAULT_THREADS
 
 
-def use_one_thread() -> None:
-    """Gives operations one thread: XLA would hand parts of the smallest to others and wait.
+def apply_threads(threads: Threads) -> Threads:
+    """Sets TensorFlow's threads, which only works before it computes.
 
-    Process-wide. Where TensorFlow has computed already, its threads stay.
+    Returns:
+      The threads that are in force: the default ones, with a warning, where TensorFlow refused.
     """
-    with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(1)
+    try:
+        if threads.intra_op:
+            tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
+        if threads.inter_op:
+            tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
+    except RuntimeError as error:
+        log.warning(
+            "%d intra-op and %d inter-op threads could not be set (%s); training is slower with "
+            "TensorFlow's own: start it in a process that has not used TensorFlow",
+            *threads,
+            error,
+        )
+        return DEFAULT_THREADS
+    return threads
 
 
-def count(num_envs: int, whole_xla: bool = False) -> int:
-    """How many shards the network is to run in; 1: the whole batch at once."""
+def count_shards(num_envs: int, threads: Threads, whole_xla: bool = False) -> int:
+    """Returns the number of shards that the network runs in.
+
+    Args:
+      num_envs: B.
+      threads: in force; outside of one XLA program shards need threads of their own.
+      whole_xla: whether all is one XLA program.
+
+    Returns:
+      The largest number of shards that are worth a core each; 1: the whole batch at once.
+    """
     if whole_xla:
-        cores, smallest = _cores(), SMALLEST_UNDER_XLA
+        cores, smallest = available_cores(), SMALLEST_UNDER_XLA
     else:
-        single = tf.config.threading.get_intra_op_parallelism_threads() == 1
-        side_by_side = tf.config.threading.get_inter_op_parallelism_threads()  # 0: not chosen
-        cores = max(1, side_by_side) if single else 1
-        smallest = SMALLEST
-    return max(n for n in range(1, cores + 1) if n == 1 or is_worthwhile(num_envs, n, smallest))
-
-
-def _cores() -> int:
-    """To share the batch among; 1 where a GPU computes."""
-    return 1 if tf.config.list_physical_devices("GPU") else len(os.sched_getaffinity(0))
+        cores, smallest = (threads.inter_op if threads.intra_op == 1 else 1), SMALLEST
+    worthwhile = [n for n in range(2, cores + 1) if is_worthwhile(num_envs, n, smallest)]
+    return max(worthwhile, default=1)
 
 
 def is_worthwhile(num_envs: int, cores: int, smallest: int) -> bool:
-    """Whether each core gets the same number of environments, and enough of them."""
+    """Returns whether each core gets the same number of environments, and enough of them."""
     return cores > 1 and num_envs % cores == 0 and num_envs // cores >= smallest
 
 
-def acting(act: Act, shards: int) -> Act:
-    """The policy `act`, shard by shard; what its layers gave is kept as one tuple a shard."""
+def shard_policy(policy: Policy, shards: int) -> Policy:
+    """Returns the policy applied shard by shard; activations are one tuple a shard."""
     if shards == 1:
-        return act
+        return policy
 
-    def in_shards(observation: Any, core_state: Any) -> Any:
+    def in_shards(observation: Any, core_state: CoreState) -> StepOutput:
         parts = split((observation, core_state), shards, axis=0)
-        outputs = [act(*part) for part in parts]
-        whole = join([output._replace(kept=()) for output in outputs], axis=0)
-        return whole._replace(kept=tuple(output.kept for output in outputs))
+        outputs = [policy(*part) for part in parts]
+        whole = join([output._replace(activations=()) for output in outputs], axis=0)
+        return whole._replace(activations=tuple(output.activations for output in outputs))
 
     return in_shards
 
 
-def divide(trajectory: Trajectory, shards: int) -> list[Trajectory]:
-    """The trajectories of the shards; what was kept is theirs already."""
-    rows = split(trajectory._replace(core_state=(), kept=()), shards, axis=1)
+def shard_trajectory(apply_to_trajectory: ApplyToTrajectory, shards: int) -> ApplyToTrajectory:
+    """Returns the network over a trajectory, applied shard by shard."""
+    if shards == 1:
+        return apply_to_trajectory
+
+    def in_shards(model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
+        parts = [apply_to_trajectory(model, part) for part in split_trajectory(trajectory, shards)]
+        return TrajectoryOutput(
+            parameters=tf.concat([part.parameters for part in parts], axis=1),  # [T, B, P]
+            value=tf.concat([part.value for part in parts], axis=1),  # [T, B]
+            bootstrap_value=tf.concat([part.bootstrap_value for part in parts], axis=0),  # [B]
+        )
+
+    return in_shards
+
+
+def split_trajectory(trajectory: Trajectory, shards: int) -> list[Trajectory]:
+    """Returns the trajectories of the shards; saved activations are theirs already."""
+    rows = split(trajectory._replace(core_state=(), activations=()), shards, axis=1)
     core_states = split(trajectory.core_state, shards, axis=0)
-    kept = trajectory.kept or [()] * shards
+    activations = trajectory.activations or [()] * shards
     return [
-        row._replace(core_state=core_state, kept=k)
-        for row, core_state, k in zip(rows, core_states, kept, strict=True)
+        row._replace(core_state=core_state, activations=saved)
+        for row, core_state, saved in zip(rows, core_states, activations, strict=True)
     ]
 
 
 def split(tree: Any, shards: int, axis: int) -> list[Any]:
-    """Each tensor of `tree` in equal parts along `axis`."""
+    """Returns each tensor of `tree` in equal parts along `axis`, a tree for each shard."""
 
     def part(i: int, x: tf.Tensor) -> tf.Tensor:
         size = x.shape[axis] // shards
@@ -106,5 +156,5 @@ def split(tree: Any, shards: int, axis: int) -> list[Any]:
 
 
 def join(parts: Sequence[Any], axis: int) -> Any:
-    """What `split` parted."""
+    """Returns the tree that `split` divided."""
     return tf.nest.map_structure(lambda *x: tf.concat(x, axis), *parts)

@@ -32,6 +32,10 @@ class Environment(Protocol):
         """Steps every environment by `action` `[B, ...]`, or resets those at their end."""
         ...
 
+    def close(self) -> None:
+        """Frees what the environments hold; they are not stepped again."""
+        ...
+
 
 class GraphState(NamedTuple):
     """All that a graph-native environment is."""
@@ -125,6 +129,9 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
             last=last,
         )
         return GraphState(game, seed, elapsed, executed, last), time_step
+
+    def close(self) -> None:
+        """Does nothing: the state is everything that there is."""
 
     @property
     def _action_dtype(self) -> tf.DType:

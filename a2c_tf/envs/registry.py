@@ -68,7 +68,7 @@ def make(config: EnvConfig) -> Environment:
       ConfigError: for an id that is not known, a package that is missing, or a setting that the
         backend does not have.
     """
-    backend = config.backend if config.backend != "auto" else fastest(config.id)
+    backend = config.backend if config.backend != "auto" else default_backend(config.id)
     _check_backend_settings(config, backend)
     if backend == "graph":
         return _make_in_graph(config)
@@ -130,7 +130,7 @@ def installed(backend: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def fastest(env_id: str) -> str:
+def default_backend(env_id: str) -> str:
     """The first backend that is installed and has the environment."""
     if env_id in GRAPH_NATIVE:
         return "graph"

@@ -1,4 +1,7 @@
-"""Evaluation by a quota of episodes for each environment, so that short ones do not dominate."""
+"""Episodes played to score an agent.
+
+Each environment plays a quota of them, so that short episodes do not crowd out long ones.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from a2c_tf.acceleration.compilation import EVALUATION, EVALUATION_ON_HOST, graph
+from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads, count_shards, shard_policy
+from a2c_tf.agent import Agent, SeedPurpose, Seeds, make_seeds
+from a2c_tf.config import Config
+from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.types import UnrollState
-from a2c_tf.unroll import Advance, Policy
+from a2c_tf.unroll import make_action_choice, make_actor_step
 
 MAX_ENVS = 128
 STEPS_PER_CALL = 100
 MAX_STEPS = 100_000
 """no episode is longer, or a perfect player of a game without end would hold up the rest."""
 
+EvalStep = Callable[[UnrollState], UnrollState]
+"""One step of every environment: network, action, environment."""
+
 
 class InterruptedEvaluationError(Exception):
-    """The evaluation was told to stop before it was done."""
+    """The evaluation was stopped before it was complete."""
 
 
 class Evaluation(NamedTuple):
@@ -33,7 +44,7 @@ class Evaluation(NamedTuple):
     """of the episodes, those that had not ended after MAX_STEPS."""
 
     def summary(self) -> dict[str, Any]:
-        """Episodes, and mean, std, median, min and max of the return, as plain numbers.
+        """Returns episodes, and mean, std, median, min and max of the return, as plain numbers.
 
         `cut` is there where episodes were.
         """
@@ -60,46 +71,135 @@ class Ends(NamedTuple):
     """int32."""
 
 
-def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
-    """As many environments as keep every quota small; on the host no more than in training."""
-    return min(episodes, MAX_ENVS if in_graph else trained_on)
+def eval_seeds(seed: int) -> Seeds:
+    """Returns the seeds of an evaluation's environments and actions."""
+    return make_seeds(seed, SeedPurpose.EVALUATION)
+
+
+def make_eval_step(
+    env: Environment, agent: Agent, config: Config, deterministic: bool, num_shards: int = 1
+) -> EvalStep:
+    """Makes the step of an agent that is scored and learns nothing.
+
+    Args:
+      env: what is stepped.
+      agent: as it is at the time of each call.
+      config: for `a2c.noise_hold`.
+      deterministic: whether actions are greedy; else they are sampled.
+      num_shards: of the batch, which the network runs in side by side.
+
+    Returns:
+      state -> next state, to be traced into a graph.
+    """
+    compilation = EVALUATION if env.spec.backend == "graph" else EVALUATION_ON_HOST
+    choose_action = make_action_choice(
+        agent.distribution, env.spec.num_envs, deterministic, config.a2c.noise_hold
+    )
+    actor_step = compilation.actor_step(make_actor_step(env, agent.distribution, choose_action))
+    policy = shard_policy(agent.policy, num_shards)
+
+    def eval_step(state: UnrollState) -> UnrollState:
+        return actor_step(state, policy(state.time_step.observation, state.core_state))[0]
+
+    return eval_step
 
 
 class Evaluator:
-    """Plays episodes, spread evenly over the environments; compiles once.
+    """Plays episodes on environments of its own; compiles once.
 
     Args:
-      env: as many environments as `num_envs_for(episodes)` says.
-      policy: (observation, core state) -> what the network says.
-      advance: greedy or sampling, as the evaluation is to be.
-      episodes: how many in all.
+      env: episodes are spread evenly over its environments.
+      start: seed -> every environment at its first step.
+      eval_step: as `make_eval_step` makes it.
     """
 
-    def __init__(self, env: Environment, policy: Policy, advance: Advance, episodes: int) -> None:
-        self._num_envs, self._episodes = env.spec.num_envs, episodes
-        self._play = _make_play(policy, advance)
+    def __init__(
+        self, env: Environment, start: Callable[[int], UnrollState], eval_step: EvalStep
+    ) -> None:
+        self.env = env
+        self._start = start
+        self._many_steps = _make_many_steps(eval_step)
+        self._one_step = graph(eval_step)
 
     def evaluate(
-        self, state: UnrollState, interrupted: Callable[[], bool] = lambda: False
+        self, episodes: int, seed: int, interrupted: Callable[[], bool] = lambda: False
     ) -> Evaluation:
-        """The episodes from `state`, every environment at its first step.
+        """Plays the episodes that follow from `seed`.
 
         An episode of MAX_STEPS counts as it is, and its environment plays no further one.
 
+        Args:
+          episodes: how many in all.
+          seed: of environments and actions.
+          interrupted: asked between the calls whether to stop.
+
+        Returns:
+          The episodes of each environment, up to its quota.
+
         Raises:
-          InterruptedEvaluationError: where it is, which is asked between the calls.
+          InterruptedEvaluationError: where it was interrupted.
         """
-        tally = _Tally(self._num_envs, self._episodes)
+        state = self._start(seed)
+        tally = _Tally(self.env.spec.num_envs, episodes)
         while not tally.complete:
             if interrupted():
                 raise InterruptedEvaluationError
-            state, ends = self._play(state)
+            state, ends = self._many_steps(state)
             tally.add(Ends(*(leaf.numpy() for leaf in ends)))
         return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths), tally.cut)
 
+    def episode(self, seed: int, max_steps: int) -> Iterator[UnrollState]:
+        """Yields the states of one episode of the first environment, cut after `max_steps`."""
+        state = self._start(seed)
+        yield state
+        for _ in range(max_steps):
+            state = self._one_step(state)
+            yield state
+            if state.time_step.last[0]:
+                return
+
+    def close(self) -> None:
+        """Closes the environments."""
+        self.env.close()
+
+
+def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
+    """Returns as many environments as keep every quota small.
+
+    Args:
+      episodes: of an evaluation.
+      in_graph: whether TensorFlow computes the environments.
+      trained_on: the number in training, which is not exceeded on the host.
+    """
+    return min(episodes, MAX_ENVS if in_graph else trained_on)
+
+
+def make_evaluator(
+    agent: Agent,
+    config: Config,
+    episodes: int,
+    deterministic: bool,
+    threads: Threads = DEFAULT_THREADS,
+) -> Evaluator:
+    """Makes environments and an evaluator of an agent as it is at the time of each evaluation.
+
+    Args:
+      agent: whose score.
+      config: of its run.
+      episodes: of the evaluations to come.
+      deterministic: whether actions are greedy; else they are sampled.
+      threads: of TensorFlow, for shards of the batch.
+    """
+    in_graph = agent.spec.backend == "graph"
+    num_envs = num_envs_for(episodes, in_graph, config.env.num_envs)
+    env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
+    num_shards = count_shards(num_envs, threads) if in_graph else 1
+    step = make_eval_step(env, agent, config, deterministic, num_shards)
+    return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)
+
 
 class _Tally:
-    """The episodes of each environment, up to its quota."""
+    """Counts the episodes of each environment, up to its quota."""
 
     def __init__(self, num_envs: int, episodes: int) -> None:
         self._quota = [episodes // num_envs + (i < episodes % num_envs) for i in range(num_envs)]
@@ -122,43 +222,22 @@ class _Tally:
                 self.cut += 1
 
 
-def episode(
-    policy: Policy, advance: Advance, state: UnrollState, most_steps: int
-) -> Iterator[UnrollState]:
-    """One episode of the first environment step by step, from `state` to its end; compiles once.
-
-    It is cut after `most_steps`.
-    """
-    step = tf.function(
-        lambda state: advance(state, policy(state.time_step.observation, state.core_state))[0],
-        autograph=False,
-    )
-    yield state
-    for _ in range(most_steps):
-        state = step(state)
-        yield state
-        if state.time_step.last[0]:
-            return
-
-
-def _make_play(
-    policy: Policy, advance: Advance
-) -> Callable[[UnrollState], tuple[UnrollState, Ends]]:
-    """STEPS_PER_CALL steps in one call."""
+def _make_many_steps(eval_step: EvalStep) -> Callable[[UnrollState], tuple[UnrollState, Ends]]:
+    """Makes the compiled call of STEPS_PER_CALL steps."""
 
     def step(
         t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray]
     ) -> tuple[tf.Tensor, UnrollState, list[tf.TensorArray]]:
-        state, _ = advance(state, policy(state.time_step.observation, state.core_state))
+        state = eval_step(state)
         row = (state.time_step.last, state.episode_return, state.episode_length)
         return t + 1, state, [a.write(t, x) for a, x in zip(arrays, row, strict=True)]
 
-    def play(state: UnrollState) -> tuple[UnrollState, Ends]:
+    def many_steps(state: UnrollState) -> tuple[UnrollState, Ends]:
         dtypes = (tf.bool, tf.float32, tf.int32)
         arrays = [tf.TensorArray(dtype, STEPS_PER_CALL) for dtype in dtypes]
         _, state, arrays = tf.while_loop(
             lambda t, *_: t < STEPS_PER_CALL, step, (tf.constant(0), state, arrays)
         )
-        return state, Ends(*(array.stack() for array in arrays))
+        return state, Ends(*(array.stack() for array in arrays))  # [STEPS_PER_CALL, B] each
 
-    return tf.function(play, autograph=False)
+    return EVALUATION.loop(many_steps)

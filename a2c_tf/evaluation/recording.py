@@ -12,7 +12,7 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.rendering import frames
-from a2c_tf.evaluation import evaluator, players
+from a2c_tf.evaluation.evaluator import Evaluator, eval_seeds, make_eval_step
 from a2c_tf.types import UnrollState
 
 MAX_STEPS = 3000
@@ -20,19 +20,18 @@ MAX_STEPS = 3000
 OTHER_FRAMES_PER_SECOND = 30
 
 
-class Recorder:
-    """Plays an episode as an evaluation of one episode does, and draws each of its states.
+class Recording:
+    """An episode of an evaluator's first environment, each of its states drawn as it is played.
 
     Raises:
       DrawingError: where there is no way to draw the environment.
     """
 
-    def __init__(self, agent: Agent, config: Config, deterministic: bool) -> None:
-        self._env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
-        self._draw = _painter(self._env, is_colored=not config.env.atari.grayscale)
-        self._advance = players.make_playing(self._env, agent, config, deterministic)
-        self._agent = agent
-        self.frames_per_second = getattr(self._env, "frames_per_second", OTHER_FRAMES_PER_SECOND)
+    def __init__(self, evaluator: Evaluator, config: Config) -> None:
+        env = evaluator.env
+        self._draw = _painter(env, is_colored=not config.env.atari.grayscale)
+        self._evaluator = evaluator
+        self.frames_per_second = getattr(env, "frames_per_second", OTHER_FRAMES_PER_SECOND)
         self.steps = 0
         """played so far."""
         self.episode_return = 0.0
@@ -41,17 +40,23 @@ class Recorder:
         """whether the episode came to its end; it is cut after MAX_STEPS."""
 
     def frames(self, seed: int) -> Iterator[np.ndarray]:
-        """The episode that follows from `seed`, its first and its last state included."""
-        start = self._agent.start(self._env, players.playing_seeds(seed))
-        states = evaluator.episode(self._agent.policy, self._advance, start, MAX_STEPS)
-        for self.steps, state in enumerate(states):
+        """Yields the episode that follows from `seed`, its first and its last state included."""
+        episode = self._evaluator.episode(seed, MAX_STEPS)
+        for self.steps, state in enumerate(episode):
             self.episode_return = float(state.episode_return[0])
             self.complete = bool(state.time_step.last[0])
             yield self._draw(state)
 
 
+def make_drawable_evaluator(agent: Agent, config: Config, deterministic: bool) -> Evaluator:
+    """Makes one environment that can be drawn, and its evaluator."""
+    env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
+    step = make_eval_step(env, agent, config, deterministic)
+    return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)
+
+
 def _painter(env: Environment, is_colored: bool) -> Callable[[UnrollState], np.ndarray]:
-    """What draws a state: the environment, or the picture that it observes."""
+    """Returns what draws a state: the environment, or the picture that it observes."""
     if isinstance(env, GraphEnvironment) or (isinstance(env, HostEnvironment) and env.renders):
         return lambda state: env.draw(state.env_state)
     if frames.is_picture(env.spec.observation_space):

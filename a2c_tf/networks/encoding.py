@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -14,7 +12,6 @@ from gymnasium import spaces
 
 from a2c_tf.networks.normalization import RunningNormalization
 from a2c_tf.spaces import has_channels_first, is_image
-from a2c_tf.types import Accelerate
 
 LARGEST_SCALE = 2**16
 """of integers that are divided by it; a larger bound is that of the dtype, and says nothing."""
@@ -37,18 +34,6 @@ class Planes(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bound": self.bound}
-
-
-@contextlib.contextmanager
-def converting_by(accelerate: Accelerate, layers: Sequence[Planes]) -> Iterator[None]:
-    """The scope in which `accelerate` wraps what these layers do."""
-    for layer in layers:
-        layer.convert = accelerate(layer.in_operations)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.convert = layer.in_operations
 
 
 def normalizer_name(name: str) -> str:

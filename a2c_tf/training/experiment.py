@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,16 @@ Begin = Literal["new", "overwrite", "resume"]
 
 
 def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool]) -> bool:
-    """Runs `config` in the folder `path`; tells whether it came to its end.
+    """Runs `config` in the folder `path`.
+
+    Args:
+      config: all settings.
+      path: of the run's folder.
+      begin: what the folder holds.
+      interrupted: asked now and then whether to save and stop.
+
+    Returns:
+      Whether the run came to its end.
 
     Raises:
       CommandError: with the exit code; a ConfigError before anything is written.
@@ -35,25 +45,38 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     started = time.perf_counter()
     folder = RunDir(path)
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
-    assembly.choose_threads(config)
-    with failures_named(config.env.id):
-        trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
+    threads = assembly.choose_threads(config)
+    with (
+        failures_named(config.env.id),
+        closing(registry.make(config.env)) as env,
+        closing(Trainer(env, config, folder, checkpoint, threads)) as trainer,
+    ):
         if begin == "resume":
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config, begin == "overwrite")
-        _announce(trainer, config, folder)
-        try:
-            _train(trainer, config, folder, interrupted)
-            if not interrupted() and _finish(trainer, config, folder, started, interrupted):
-                return True
-            say(f"saved {_newest(folder)}; go on with {_resume_command(folder)}", sys.stdout)
-            return False
-        except OSError as error:
-            raise CommandError(
-                f"run folder {path}: {error.strerror or error}; "
-                f"once that is mended, go on with {_resume_command(folder)}"
-            ) from None
+        return _run(trainer, config, folder, started, interrupted)
+
+
+def _run(
+    trainer: Trainer,
+    config: Config,
+    folder: RunDir,
+    started: float,
+    interrupted: Callable[[], bool],
+) -> bool:
+    _announce(trainer, config, folder)
+    try:
+        _train(trainer, config, folder, interrupted)
+        if not interrupted() and _finish(trainer, config, folder, started, interrupted):
+            return True
+        say(f"saved {_newest(folder)}; resume with {_resume_command(folder)}", sys.stdout)
+        return False
+    except OSError as error:
+        raise CommandError(
+            f"run folder {folder.path}: {error.strerror or error}; "
+            f"fix this, then resume with {_resume_command(folder)}"
+        ) from None
 
 
 def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
@@ -62,7 +85,8 @@ def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
         f"{spec.id} ({spec.backend}), {spec.num_envs} environments, "
         f"{trainer.agent.model.count_params():,} weights, seed {config.run.seed}: "
         f"{'resuming at' if steps else 'training from'} step {steps:,} of "
-        f"{config.run.total_steps:,} in {folder.path}",
+        f"{config.run.total_steps:,} in {folder.path}\n"
+        f"acceleration: {trainer.acceleration}",
         sys.stdout,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from a2c_tf import diagnostics
+from a2c_tf.diagnostics import COUNT, DIAGNOSTICS
 from a2c_tf.runs.metrics import Row
 from a2c_tf.train_step import Report
 from a2c_tf.types import Counters
@@ -17,20 +17,20 @@ class Window:
         self._start = start
         self._sums: dict[str, float] = {}
         self.updates = 0
-        self._inspected: dict[str, float] = {}
+        self._measured: dict[str, float] = {}
         self._ended = np.zeros(3)
 
     def add(self, report: Report, updates: int) -> None:
-        """Counts in what so many updates of one call told."""
+        """Adds the report of one call of that many updates."""
         for name, mean in report.metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + mean * updates
-        for name, total in report.inspected.items():
-            self._inspected[name] = self._inspected.get(name, 0.0) + total
+        for name, total in report.diagnostics.items():
+            self._measured[name] = self._measured.get(name, 0.0) + total
         self.updates += updates
         self._ended += np.array(report.statistics)
 
     def row(self, now: Counters) -> Row:
-        """Counters as they are, and averages over the window."""
+        """Returns the counters as they are, and averages over the window."""
         seconds = now.time_s - self._start.time_s
         row = {
             **now._asdict(),
@@ -41,9 +41,9 @@ class Window:
         if episodes:
             row["episode_return"] = return_sum / episodes
             row["episode_length"] = length_sum / episodes
-        return {**row, **self._seen()}
+        return {**row, **self._diagnostics()}
 
-    def _seen(self) -> Row:
-        """Means over the updates that were inspected, where there were any."""
-        count = self._inspected.get(diagnostics.COUNT)
-        return {name: self._inspected[name] / count for name in diagnostics.NAMES} if count else {}
+    def _diagnostics(self) -> Row:
+        """Returns means over the updates that were looked at; empty where none was."""
+        count = self._measured.get(COUNT)
+        return {name: self._measured[name] / count for name in DIAGNOSTICS} if count else {}

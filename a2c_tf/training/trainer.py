@@ -12,12 +12,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.agent import make_agent, make_seeds
+from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads
+from a2c_tf.agent import SeedPurpose, make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.errors import NonFiniteError
-from a2c_tf.evaluation import players
-from a2c_tf.evaluation.evaluator import Evaluation, InterruptedEvaluationError
+from a2c_tf.evaluation.evaluator import (
+    Evaluation,
+    Evaluator,
+    InterruptedEvaluationError,
+    make_evaluator,
+)
 from a2c_tf.runs import checkpoints, metrics
 from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
 from a2c_tf.runs.run_dir import RunDir
@@ -35,24 +40,32 @@ class Trainer:
       env: the environment trained on.
       config: all settings.
       run_dir: where checkpoints and metrics go.
-      checkpoint: where to go on from; None starts anew.
+      checkpoint: where to resume from; None starts at step 0.
+      threads: of TensorFlow, as `assembly.choose_threads` returned them.
     """
 
     def __init__(
-        self, env: Environment, config: Config, run_dir: RunDir, checkpoint: Checkpoint | None
+        self,
+        env: Environment,
+        config: Config,
+        run_dir: RunDir,
+        checkpoint: Checkpoint | None,
+        threads: Threads = DEFAULT_THREADS,
     ) -> None:
         self._config = config
         self._run_dir = run_dir
+        self._threads = threads
         self.agent = make_agent(env.spec, config)
-        self._learner, self._train_step = assembly.make_training(env, self.agent, config)
+        training = assembly.make_training(env, self.agent, config, threads)
+        self._learner, self._train_step, self.acceleration = training
         self._exact = env.spec.backend == "graph"
         self._best_return: float | None = None
         self._saved_at: int | None = None
         self.compiled: Counters | None = None  # after the first call, which compiles
         self.counters = Counters()
-        # new episodes of a run that goes on must not repeat those of its first start
+        # new episodes of a resumed run must not repeat those of its first start
         started = checkpoint.counters.env_steps if checkpoint else 0
-        seeds = make_seeds(config.run.seed, 0, started)
+        seeds = make_seeds(config.run.seed, SeedPurpose.TRAINING, started)
         self._state = self.agent.start(env, seeds)
         if checkpoint:
             self._restore(checkpoint)
@@ -60,6 +73,10 @@ class Trainer:
 
     def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
         """Trains to the configured number of steps, or until `interrupted`, and saves.
+
+        Args:
+          writer: takes the rows of metrics.
+          interrupted: asked between the calls whether to stop.
 
         Raises:
           NonFiniteError: where loss or gradient is not finite.
@@ -71,7 +88,7 @@ class Trainer:
             self.compiled = self.compiled or self.counters
             evaluated = self._evaluate_if_due(before, interrupted)
             saving = self._crossed(before, run.save_every)
-            # rows begin anew at a checkpoint, as they do on resuming
+            # a row ends at a checkpoint, since a resumed run begins one there
             if evaluated or saving or self._crossed(before, run.log_every):
                 self._flush(writer, evaluated)
             if saving:
@@ -83,9 +100,10 @@ class Trainer:
         """Plays the configured evaluation; the best agent so far is kept as `best`.
 
         Raises:
-          InterruptedEvaluationError: where it was.
+          InterruptedEvaluationError: where it was interrupted.
         """
-        result = self._player.play(self._config.run.seed, interrupted)
+        run = self._config.run
+        result = self._evaluator.evaluate(run.eval_episodes, run.seed, interrupted)
         mean = float(result.returns.mean())
         if self._best_return is None or mean > self._best_return:
             self._best_return = mean
@@ -93,9 +111,16 @@ class Trainer:
         return result
 
     @functools.cached_property
-    def _player(self) -> players.Player:
-        run = self._config.run
-        return players.Player(self.agent, self._config, run.eval_episodes, run.eval_deterministic)
+    def _evaluator(self) -> Evaluator:
+        run, config = self._config.run, self._config
+        return make_evaluator(
+            self.agent, config, run.eval_episodes, run.eval_deterministic, self._threads
+        )
+
+    def close(self) -> None:
+        """Closes the environments of evaluations; that of training is its maker's to close."""
+        if "_evaluator" in vars(self):
+            self._evaluator.close()
 
     def save(self) -> None:
         """Writes a checkpoint and deletes the oldest."""
@@ -106,7 +131,7 @@ class Trainer:
         checkpoints.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
 
     def _call(self) -> None:
-        """One compiled call, and the numbers that come back from it."""
+        """Makes one compiled call, and takes the numbers that come back from it."""
         start = time.perf_counter()
         config, run = self._config, self._config.run
         steps_left = run.total_steps - self.counters.env_steps
@@ -124,7 +149,7 @@ class Trainer:
         _check_finite(report.metrics, self.counters)
 
     def _crossed(self, before: int, every: int) -> bool:
-        """Whether a multiple of `every` was passed, the same ones after resuming."""
+        """Returns whether a multiple of `every` was passed, the same ones after resuming."""
         return before // every != self.counters.env_steps // every
 
     def _evaluate_if_due(self, before: int, interrupted: Callable[[], bool]) -> metrics.Row:
@@ -182,7 +207,7 @@ def _kinds(leaves: Sequence[tf.Tensor]) -> list[tuple[tf.DType, tf.TensorShape]]
 
 
 def _best_return(run_dir: RunDir) -> float | None:
-    """Of the best agent as it was kept, which may be later than the checkpoint resumed from."""
+    """Returns that of the best agent kept, which may be later than the checkpoint resumed from."""
     try:
         return checkpoints.load(run_dir.checkpoints / "best").best_return
     except CheckpointError:
@@ -194,5 +219,5 @@ def _check_finite(scalars: dict[str, float], counters: Counters) -> None:
         if not math.isfinite(value):
             raise NonFiniteError(
                 f"{name} became {value} before env step {counters.env_steps:,}; lower "
-                "optimizer.learning_rate, and go on from the last checkpoint with --resume"
+                "optimizer.learning_rate, then resume from the last checkpoint with --resume"
             )

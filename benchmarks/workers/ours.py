@@ -18,8 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf import train_step
-from a2c_tf.acceleration import sharding
+from a2c_tf.acceleration.compilation import graph, xla
+from a2c_tf.acceleration.sharding import Threads, shard_policy
 from a2c_tf.agent import Agent, make_agent, make_seeds
 from a2c_tf.config import Config, parse
 from a2c_tf.envs import registry
@@ -28,8 +28,8 @@ from a2c_tf.envs.host import xla_handlers
 from a2c_tf.envs.host.ale import AleEnvironment
 from a2c_tf.errors import CommandError
 from a2c_tf.training import assembly
-from a2c_tf.types import Accelerate, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
-from a2c_tf.unroll import Advance, Policy, Step, make_advance
+from a2c_tf.types import Compiler, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
+from a2c_tf.unroll import ActorStep, Policy, StepActor, make_action_choice, make_actor_step
 from benchmarks import operations
 from benchmarks.workers import protocol
 from benchmarks.works import ACTING, STEPPING, TRAINING, Work
@@ -38,19 +38,19 @@ from benchmarks.works import ACTING, STEPPING, TRAINING, Work
 def build(work: Work) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
     config = make_config(work)
-    assembly.choose_threads(config)
+    threads = assembly.choose_threads(config)
     env = registry.make(config.env)
     if not work.has_game:
         env = NoGame(env.spec)
     agent = make_agent(env.spec, config)
-    mode = assembly.make_mode(env.spec, agent, config)
+    chosen = assembly.choose_acceleration(env.spec, agent, config, threads)
     makers = {
         STEPPING: lambda: make_stepping(env, agent, config),
-        ACTING: lambda: _acting(env, agent, config),
-        TRAINING: lambda: _training(env, agent, config),
+        ACTING: lambda: _acting(env, agent, config, chosen),
+        TRAINING: lambda: _training(env, agent, config, threads),
     }
-    counted = operations.count(agent.model, work.unroll_length, mode.keeps_activations)
-    return protocol.Built(makers, {**_about(), "operations": counted._asdict()})
+    counted = operations.count(agent.model, work.unroll_length, chosen.reuses_activations)
+    return protocol.Built(makers, {**_about(threads), "operations": counted._asdict()})
 
 
 def make_config(work: Work) -> Config:
@@ -91,9 +91,9 @@ class NoGame:
         return state, TimeStep(state, reward, tf.ones_like(reward), going_on)
 
 
-def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
+def _training(env: Environment, agent: Agent, config: Config, threads: Threads) -> protocol.Run:
     """Training as the package does it."""
-    learner, step = assembly.make_training(env, agent, config)
+    learner, step, _ = assembly.make_training(env, agent, config, threads)
     state = agent.start(env, make_seeds(0))
 
     def run(updates: int) -> int:
@@ -105,16 +105,16 @@ def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     return run
 
 
-def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
+def _acting(
+    env: Environment, agent: Agent, config: Config, chosen: assembly.Acceleration
+) -> protocol.Run:
     """Network, sampled actions and environment; nothing is kept and nothing learned."""
-    mode = assembly.make_mode(env.spec, agent, config)
-    choice = make_advance(env, agent.distribution, accelerate=mode.accelerate_choice)
-    advance = mode.accelerate_advance(choice)
-    scope = functools.partial(assembly.network_scope, agent.model, config, mode)
-    policy = sharding.acting(agent.policy, assembly.count_shards(env.spec, mode))
-    compiling = train_step.xla if mode.whole_xla else _in_graph
+    actor_step = assembly.make_compiled_actor_step(env, agent, config, chosen.compilation)
+    scope = functools.partial(assembly.network_scope, agent.model, chosen)
+    policy = shard_policy(agent.policy, chosen.num_shards)
     start = agent.start(env, make_seeds(0))
-    return _looped(advance, policy, start, compiling, _written_out(env, config), scope)
+    compiler = chosen.compilation.loop
+    return _looped(actor_step, policy, start, compiler, _written_out(env, config), scope)
 
 
 def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Run:
@@ -122,28 +122,25 @@ def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Ru
     distribution, start = agent.distribution, agent.start(env, make_seeds(0))
     size = distribution.head_size + distribution.free_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
+    choose_action = make_action_choice(distribution, env.spec.num_envs)
 
     def policy(observation: Any, core_state: CoreState) -> StepOutput:
         return uniform
 
     if isinstance(env, AleEnvironment):  # which XLA calls
-        advance = _unseen(make_advance(env, distribution))
-        return _looped(advance, policy, advance(start, uniform)[0], xla_handlers.program)
+        actor_step = _unseen(make_actor_step(env, distribution, choose_action))
+        return _looped(actor_step, policy, actor_step(start, uniform)[0], xla_handlers.program)
     if env.spec.backend == "graph":
-        return _looped(make_advance(env, distribution), policy, start, train_step.xla)
-    advance = make_advance(env, distribution, accelerate=train_step.xla)
-    return _looped(advance, policy, start, _in_graph, _written_out(env, config))
+        return _looped(make_actor_step(env, distribution, choose_action), policy, start, xla)
+    actor_step = make_actor_step(env, distribution, xla(choose_action))
+    return _looped(actor_step, policy, start, graph, _written_out(env, config))
 
 
-def _in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    return tf.function(function, autograph=False)
-
-
-def _unseen(advance: Advance) -> Advance:
+def _unseen(actor_step: StepActor) -> StepActor:
     """Leaves the frames where ale-py has written them, since a loop of XLA's would copy them."""
 
-    def unseen(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
-        state, step = advance(state, output)
+    def unseen(state: UnrollState, output: StepOutput) -> tuple[UnrollState, ActorStep]:
+        state, step = actor_step(state, output)
         return state._replace(time_step=state.time_step._replace(observation=())), step
 
     return unseen
@@ -155,19 +152,19 @@ def _written_out(env: Environment, config: Config) -> int:
 
 
 def _looped(
-    advance: Advance,
+    actor_step: StepActor,
     policy: Policy,
     state: UnrollState,
-    compiling: Accelerate,
+    compiler: Compiler,
     written_out: int = 1,
-    scope: train_step.Scope = contextlib.nullcontext,
+    scope: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> protocol.Run:
     """Runs at least so many steps in one compiled call, autoresets not counted."""
 
     def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
         for _ in range(written_out):
             output = policy(state.time_step.observation, state.core_state)
-            state, step = advance(state, output)
+            state, step = actor_step(state, output)
             rows += tf.reduce_sum(tf.cast(step.mask, tf.int64))
         return i + written_out, rows, state
 
@@ -176,7 +173,7 @@ def _looped(
         with scope():
             return tf.while_loop(lambda i, *_: i < steps, one, start)[1:]
 
-    compiled = compiling(many)
+    compiled = compiler(many)
 
     def run(steps: int) -> int:
         nonlocal state
@@ -186,23 +183,13 @@ def _looped(
     return run
 
 
-def _about() -> dict[str, Any]:
+def _about(threads: Threads) -> dict[str, Any]:
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
+    side_by_side = f", {threads.inter_op} inter-op" if threads.inter_op else ""
     return {
         "versions": {**versions, "python": platform.python_version()},
-        "threads": _threads(),
+        "threads": f"{threads.intra_op or os.cpu_count()} intra-op{side_by_side}",
     }
-
-
-def _threads() -> str:
-    """Of each operation, and operations at a time where that was chosen."""
-    threading = tf.config.threading
-    intra, inter = (
-        threading.get_intra_op_parallelism_threads(),
-        threading.get_inter_op_parallelism_threads(),
-    )
-    side_by_side = f", {inter} inter-op" if inter else ""
-    return f"{intra or os.cpu_count()} intra-op{side_by_side}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import keras
 import numpy as np
@@ -10,24 +12,40 @@ import tensorflow as tf
 from support.networks import OBSERVATIONS, ROWS, make, score
 
 from a2c_tf import networks
-from a2c_tf.acceleration import activation_reuse
+from a2c_tf.acceleration.activation_reuse import ActivationReuse, is_possible
+from a2c_tf.acceleration.fast_forward import WIDE
 from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import forward
-from a2c_tf.types import EnvSpec
+from a2c_tf.types import EnvSpec, Trajectory
+
+
+def trajectory_of(observation: Any, activations: tuple[Any, ...] = ()) -> Trajectory:
+    """One step of a batch that arrives where it started; only the network's part is filled in."""
+    rows = tf.zeros([1, ROWS])
+    twice = tf.nest.map_structure(lambda x: tf.stack([x, x]), observation)
+    saved = tuple(x[tf.newaxis] for x in activations)
+    return Trajectory(twice, rows, rows, rows, rows, rows, activations=saved)
+
+
+def reused(reuse: ActivationReuse, model: keras.Model, observation: Any, saved: Any) -> Any:
+    """The outputs at the first step of such a trajectory."""
+    output = reuse.forward_reusing(model, trajectory_of(observation, saved))
+    return {"policy": output.parameters[0], "value": output.value[0]}
 
 
 @pytest.mark.parametrize("torso", OBSERVATIONS)
 @pytest.mark.parametrize(("shared", "activation"), [(True, "relu"), (False, "tanh")])
-@pytest.mark.parametrize("anew", [False, True])
-def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, anew, variant):
+@pytest.mark.parametrize("saves", [True, False])
+def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, saves, variant):
     model, observation = make(torso, shared=shared, activation=activation)
     variables = model.trainable_variables
-    assert activation_reuse.is_possible(model)
+    assert is_possible(model)
+    reuse = ActivationReuse(model)
 
     def both():
-        acted, kept = activation_reuse.act(model, observation)
+        acted = reuse.forward_saving(observation, ())
         with tf.GradientTape() as tape:
-            output = activation_reuse.learn(model, observation, () if anew else kept)
+            output = reused(reuse, model, observation, acted.activations if saves else ())
             total = score(output)
         return acted, output, tape.gradient(total, variables)
 
@@ -35,44 +53,55 @@ def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, an
         expected = model(observation)
         total = score(expected)
     acted, output, gradients = variant(both)()
-    for name in ("policy", "value"):
-        np.testing.assert_allclose(acted[name], expected[name], rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(output[name], acted[name])
+    np.testing.assert_allclose(acted.parameters, expected["policy"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(acted.value, expected["value"], rtol=1e-5, atol=1e-6)
+    if saves:
+        np.testing.assert_array_equal(output["policy"], acted.parameters)
+        np.testing.assert_array_equal(output["value"], acted.value)
     for actual, wanted in zip(gradients, tape.gradient(total, variables), strict=True):
         assert np.abs(wanted).max() > 0
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_gradients_before_a_wide_layer_are_those_of_a_pass(anew, variant):
+def test_gradients_before_a_wide_layer_are_those_of_a_pass(variant):
     """The product that its kernel takes longer for goes the other way round."""
-    model, observation = make("nature", hidden=(activation_reuse.WIDE,))
-    _, kept = activation_reuse.act(model, observation)
+    model, observation = make("nature", hidden=(WIDE,))
+    reuse = ActivationReuse(model)
+    saved = reuse.forward_saving(observation, ()).activations
 
     def gradients(forward):
         with tf.GradientTape() as tape:
             total = score(forward(observation))
         return tape.gradient(total, model.trainable_variables)
 
-    again = variant(
-        lambda: gradients(lambda x: activation_reuse.learn(model, x, () if anew else kept))
-    )()
+    again = variant(lambda: gradients(lambda x: reused(reuse, model, x, saved)))()
     for actual, wanted in zip(again, gradients(model), strict=True):
         assert np.abs(wanted).max() > 0
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
 
 
-def test_what_is_kept_is_what_counts():
-    """Other numbers in place of the kept ones come out again: nothing is computed anew."""
+def test_what_is_saved_is_what_counts():
+    """Other numbers in place of the saved ones come out again: nothing is computed twice."""
     model, observation = make("minatar")
-    _, kept = activation_reuse.act(model, observation)
-    output = activation_reuse.learn(model, observation, [tf.zeros_like(x) for x in kept])
+    reuse = ActivationReuse(model)
+    saved = reuse.forward_saving(observation, ()).activations
+    output = reused(reuse, model, observation, tuple(tf.zeros_like(x) for x in saved))
     assert not np.any(output["policy"]) and not np.any(output["value"])
 
 
+def test_the_bootstrap_value_is_that_of_the_last_observation():
+    model, observation = make("minatar")
+    reuse = ActivationReuse(model)
+    saved = reuse.forward_saving(observation, ()).activations
+    trajectory = trajectory_of(observation, saved)
+    expected = forward.apply_to_trajectory(model, trajectory)
+    actual = reuse.forward_reusing(model, trajectory)
+    np.testing.assert_array_equal(actual.bootstrap_value, expected.bootstrap_value)
+
+
 @pytest.mark.parametrize("settings", [{"activation": "silu"}, {"core": "gru"}])
-def test_what_does_not_follow_from_outputs_is_not_replayed(settings):
-    assert not activation_reuse.is_possible(make("minatar", **settings)[0])
+def test_what_does_not_follow_from_outputs_is_not_reused(settings):
+    assert not is_possible(make("minatar", **settings)[0])
 
 
 @pytest.mark.parametrize(
@@ -85,35 +114,45 @@ def test_what_does_not_follow_from_outputs_is_not_replayed(settings):
         keras.layers.DepthwiseConv2D(3),
     ],
 )
-def test_layers_of_other_kinds_are_not_replayed(layer):
+def test_layers_of_other_kinds_are_not_reused(layer):
     x = keras.Input((10, 10, 4))
-    assert not activation_reuse.is_possible(keras.Model(x, layer(x)))
+    assert not is_possible(keras.Model(x, layer(x)))
 
 
 def test_a_dense_layer_may_be_used_twice_and_along_an_axis():
     x = keras.Input((5, 4))
     layer = keras.layers.Dense(4, "tanh")
     model = keras.Model(x, {"policy": layer(layer(x)), "value": keras.layers.Flatten()(layer(x))})
-    observation = tf.random.stateless_normal([3, 5, 4], [0, 1])
-    _, kept = activation_reuse.act(model, observation)
+    observation = tf.random.stateless_normal([ROWS, 5, 4], [0, 1])
+    reuse = ActivationReuse(model)
+    saved = reuse.forward_saving(observation, ()).activations
     with tf.GradientTape(persistent=True) as tape:
-        again, expected = (
-            score(activation_reuse.learn(model, observation, kept)),
-            score(model(observation)),
-        )
+        again = score(reused(reuse, model, observation, saved))
+        expected = score(model(observation))
     for variable in model.trainable_variables:
         np.testing.assert_allclose(
             tape.gradient(again, variable), tape.gradient(expected, variable), rtol=1e-4
         )
 
 
-def test_a_step_that_keeps_says_the_same():
+def test_a_step_that_saves_returns_the_same():
     model, observation = make("minatar")
-    kept = forward.keeping_step(model, observation, ())
-    plain = forward.step(model, observation, ())
-    np.testing.assert_array_equal(kept.parameters, plain.parameters)
-    np.testing.assert_array_equal(kept.value, plain.value)
-    assert len(kept.kept) == 5 and plain.kept == ()  # a convolution, two dense layers, two heads
+    saving = ActivationReuse(model).forward_saving(observation, ())
+    plain = forward.apply_policy(model, observation, ())
+    np.testing.assert_array_equal(saving.parameters, plain.parameters)
+    np.testing.assert_array_equal(saving.value, plain.value)
+    # a convolution, two dense layers, two heads
+    assert (len(saving.activations), plain.activations) == (5, ())
+
+
+def test_the_network_itself_stays_as_it_was():
+    model, observation = make("impala")
+    names = [layer.name for layer in model.layers]
+    weights, before = [w.path for w in model.weights], model(observation)
+    ActivationReuse(model)
+    assert [layer.name for layer in model.layers] == names
+    assert [w.path for w in model.weights] == weights
+    np.testing.assert_array_equal(model(observation)["policy"], before["policy"])
 
 
 def test_arrays_of_a_dict_are_known_by_their_names():
@@ -122,14 +161,14 @@ def test_arrays_of_a_dict_are_known_by_their_names():
     space = gymnasium.spaces.Dict({"near": box, "far": box})
     spec = EnvSpec("Seen-v0", "graph", ROWS, space, gymnasium.spaces.Discrete(3))
     model = networks.make_actor_critic(spec, NetworkConfig(torso="mlp", hidden=(8,)), seed=0)
+    reuse = ActivationReuse(model)
     far, near = (tf.random.stateless_normal([ROWS, 4], [0, i]) for i in range(2))
     swapped = model({"near": far, "far": near})
     for observation in ({"near": near, "far": far}, {"far": far, "near": near}):
         expected = model(observation)
         assert np.abs(expected["value"] - swapped["value"]).max() > 0.01
-        for actual in (
-            activation_reuse.learn(model, observation),
-            activation_reuse.act(model, observation)[0],
-        ):
-            np.testing.assert_allclose(actual["value"], expected["value"], rtol=1e-5)
-            np.testing.assert_allclose(actual["policy"], expected["policy"], atol=1e-6)
+        saving = reuse.forward_saving(observation, ())
+        again = reused(reuse, model, observation, saving.activations)
+        for policy, value in ((saving.parameters, saving.value), again.values()):
+            np.testing.assert_allclose(value, expected["value"], rtol=1e-5)
+            np.testing.assert_allclose(policy, expected["policy"], atol=1e-6)

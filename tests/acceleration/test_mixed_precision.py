@@ -12,12 +12,14 @@ import tensorflow as tf
 from support.networks import make, score
 
 from a2c_tf import config, networks
-from a2c_tf.acceleration import activation_reuse, mixed_precision
+from a2c_tf.acceleration.activation_reuse import ActivationReuse
 from a2c_tf.acceleration.mixed_precision import casting_weights_once, computing_in_bfloat16
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.envs import registry
 from a2c_tf.errors import ConfigError
+from a2c_tf.networks import forward
 from a2c_tf.training import assembly
+from a2c_tf.types import Trajectory
 
 ROUNDING = 2.0**-8
 """of a number to bfloat16, relative."""
@@ -33,14 +35,16 @@ def test_torsos_compute_in_bfloat16_inside_the_scope_alone(torso):
     model, observation = make(torso)
     before = model(observation)
     with computing_in_bfloat16(networks.torso_layers(model)):
-        output, kept = activation_reuse.act(model, observation)
+        output = ActivationReuse(model).forward_saving(observation, ())
+    kept = output.activations
     assert [x.dtype for x in kept[-2:]] == [tf.float32] * 2  # policy and value head
     assert {x.dtype for x in kept[:-2]} == {tf.bfloat16}
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     for name, after in model(observation).items():
         np.testing.assert_array_equal(after, before[name])
-        assert output[name].dtype == tf.float32
-        assert 0 < relative_error(output[name], before[name]) < 8 * ROUNDING
+        actual = output.parameters if name == "policy" else output.value
+        assert actual.dtype == tf.float32
+        assert 0 < relative_error(actual, before[name]) < 8 * ROUNDING
 
 
 def test_an_error_leaves_the_scope_too():
@@ -60,18 +64,26 @@ def test_what_bfloat16_holds_exactly_comes_out_as_in_float32(variant):
 
     def act() -> dict[str, tf.Tensor]:
         with computing_in_bfloat16(networks.torso_layers(model)):
-            return activation_reuse.act(model, observation)[0]
+            output = ActivationReuse(model).forward_saving(observation, ())
+        return {"policy": output.parameters, "value": output.value}
 
     for name, actual in variant(act)().items():
         np.testing.assert_array_equal(actual, expected[name])
 
 
-def gradients_of(model: keras.Model, observation: tf.Tensor, replayed: bool) -> list[tf.Tensor]:
+def gradients_of(model: keras.Model, observation: tf.Tensor, reuses: bool) -> list[tf.Tensor]:
     """Of `score` by every weight, through the pass of acting or through one by Keras."""
-    kept = activation_reuse.act(model, observation)[1] if replayed else []
+    rows, twice = tf.zeros([1, len(observation)]), tf.stack([observation, observation])
+    saved: tuple[tf.Tensor, ...] = ()
+    apply = forward.apply_to_trajectory
+    if reuses:
+        reuse = ActivationReuse(model)
+        output = reuse.forward_saving(observation, ())
+        saved, apply = tuple(x[tf.newaxis] for x in output.activations), reuse.forward_reusing
     with tf.GradientTape() as tape:
-        again = activation_reuse.learn(model, observation, kept) if replayed else model(observation)
-        total = score(again)
+        trajectory = Trajectory(twice, rows, rows, rows, rows, rows, activations=saved)
+        output = apply(model, trajectory)
+        total = score({"policy": output.parameters[0], "value": output.value[0]})
     return tape.gradient(total, model.trainable_variables)
 
 
@@ -83,7 +95,7 @@ def test_gradients_are_those_that_keras_gives_in_bfloat16(torso, activation):
         actual, expected = (gradients_of(model, observation, x) for x in (True, False))
     for gradient, wanted in zip(actual, expected, strict=True):
         assert gradient.dtype == tf.float32
-        if gradient.shape.rank > 1:  # those of biases Keras adds up in bfloat16, replay in float32
+        if gradient.shape.rank > 1:  # those of biases Keras adds up in bfloat16, ours in float32
             assert relative_error(gradient, wanted) < 2 * ROUNDING
 
 
@@ -91,9 +103,9 @@ def test_gradients_are_those_that_keras_gives_in_bfloat16(torso, activation):
 def test_gradients_are_those_of_float32_but_for_rounding(torso):
     """With tanh: near 0, rounding alone switches a unit of ReLU on or off."""
     model, observation = make(torso, activation="tanh")
-    expected = gradients_of(model, observation, replayed=False)
+    expected = gradients_of(model, observation, reuses=False)
     with computing_in_bfloat16(networks.torso_layers(model)):
-        actual = gradients_of(model, observation, replayed=True)
+        actual = gradients_of(model, observation, reuses=True)
     for gradient, wanted in zip(actual, expected, strict=True):
         assert relative_error(gradient, wanted) < 16 * ROUNDING
 
@@ -119,7 +131,7 @@ def trained(precision: str) -> keras.Model:
     chosen = settings(precision)
     env = registry.make(chosen.env)
     agent = make_agent(env.spec, chosen)
-    _, step = assembly.make_training(env, agent, chosen)
+    _, step, _ = assembly.make_training(env, agent, chosen)
     step(agent.start(env, make_seeds(0)), tf.constant(3))
     return agent.model
 
@@ -144,8 +156,11 @@ def test_many_steps_cast_each_weight_once():
     model, observation = make("minatar")
     layers = networks.torso_layers(model)
 
+    with computing_in_bfloat16(layers):
+        saving = ActivationReuse(model).forward_saving
+
     def act() -> list[tf.Tensor]:
-        return [activation_reuse.act(model, observation)[0]["policy"] for _ in range(3)]
+        return [saving(observation, ()).parameters for _ in range(3)]
 
     def casts(function: Callable[[], object]) -> int:
         with computing_in_bfloat16(layers):
@@ -165,7 +180,7 @@ def test_many_steps_cast_each_weight_once():
 
 def test_casting_weights_once_changes_no_bit(monkeypatch):
     once = trained("mixed_bfloat16").get_weights()
-    monkeypatch.setattr(mixed_precision, "casting_weights_once", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(assembly, "casting_weights_once", lambda _: contextlib.nullcontext())
     for weight, expected in zip(once, trained("mixed_bfloat16").get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 

@@ -17,10 +17,12 @@ from support.networks import make
 
 from a2c_tf import networks
 from a2c_tf.acceleration import sharding
+from a2c_tf.acceleration.activation_reuse import ActivationReuse
+from a2c_tf.acceleration.sharding import DEFAULT_THREADS, ONE_THREAD, Threads
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config, NetworkConfig
 from a2c_tf.envs import registry
-from a2c_tf.evaluation import players
+from a2c_tf.evaluation import evaluator
 from a2c_tf.networks import forward
 from a2c_tf.training import assembly
 from a2c_tf.types import EnvSpec, StepOutput, Trajectory
@@ -33,7 +35,7 @@ def random(*shape: int) -> tf.Tensor:
     return tf.random.stateless_normal(shape, [1, len(shape)])
 
 
-def trajectory_of(observation: Any, core_state: Any = (), kept: Any = ()) -> Trajectory:
+def trajectory_of(observation: Any, core_state: Any = (), activations: Any = ()) -> Trajectory:
     """`observation` has leading `[T+1, B]`; an episode ends in the middle of two environments."""
     last = np.zeros([STEPS, ENVS], np.bool_)
     last[1, 2] = last[0, 6] = True
@@ -47,7 +49,7 @@ def trajectory_of(observation: Any, core_state: Any = (), kept: Any = ()) -> Tra
         mask=tf.constant(mask),
         last=tf.constant(last),
         core_state=core_state,
-        kept=kept,
+        activations=activations,
     )
 
 
@@ -63,16 +65,35 @@ def assert_close(actual: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_envs", "cores", "shards_"),
-    [(128, 8, 8), (100, 8, 5), (32, 4, 2), (31, 4, 1), (16, 2, 1), (128, 1, 1)],
+    ("num_envs", "threads", "shards"),
+    [
+        (128, Threads(1, 8), 8),
+        (100, Threads(1, 8), 5),
+        (32, Threads(1, 4), 2),
+        (31, Threads(1, 4), 1),
+        (16, Threads(1, 2), 1),
+        (128, Threads(1, 1), 1),
+        (128, Threads(0, 8), 1),  # operations have several threads of their own
+        (128, DEFAULT_THREADS, 1),
+    ],
 )
-def test_as_many_shards_as_there_are_cores_and_environments_for(
-    num_envs, cores, shards_, monkeypatch
-):
-    threading = tf.config.threading
-    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 1)
-    monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: cores)
-    assert sharding.count(num_envs) == shards_
+def test_as_many_shards_as_there_are_threads_and_environments_for(num_envs, threads, shards):
+    assert sharding.count_shards(num_envs, threads) == shards
+
+
+@pytest.mark.parametrize(("num_envs", "shards"), [(256, 2), (255, 1), (128, 1)])
+def test_one_program_has_a_shard_a_core_whatever_the_threads(num_envs, shards, monkeypatch):
+    monkeypatch.setattr(sharding, "available_cores", lambda: 2)
+    for threads in (DEFAULT_THREADS, ONE_THREAD):
+        assert sharding.count_shards(num_envs, threads, whole_xla=True) == shards
+
+
+def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert sharding.available_cores() == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert sharding.available_cores() == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -94,34 +115,37 @@ def test_acting_in_shards_says_what_the_whole_says(count, variant):
     model, _ = make("minatar")
     observation = observations(gymnasium.spaces.Box(0, 1, (10, 10, 4), np.bool_))[0]
 
+    saving = ActivationReuse(model).forward_saving
+
     def act(observation: tf.Tensor) -> StepOutput:
-        return forward.keeping_step(model, observation, ())
+        return saving(observation, ())
 
     expected = act(observation)
-    in_shards = sharding.acting(lambda seen, _: act(seen), count)
+    in_shards = sharding.shard_policy(lambda seen, _: act(seen), count)
     actual = variant(lambda seen: in_shards(seen, ()))(observation)
     assert_close((actual.parameters, actual.value), (expected.parameters, expected.value))
-    assert len(actual.kept) == count
-    assert_close(sharding.join(actual.kept, axis=0), expected.kept)
+    assert len(actual.activations) == count
+    assert_close(sharding.join(actual.activations, axis=0), expected.activations)
 
 
 def test_one_shard_is_the_policy_itself():
-    assert sharding.acting(forward.step, 1) is forward.step
+    assert sharding.shard_policy(forward.apply_policy, 1) is forward.apply_policy
 
 
-@pytest.mark.parametrize("keeps", [False, True])
-def test_the_gradient_is_that_of_the_whole(keeps, variant):
+@pytest.mark.parametrize("saves", [False, True])
+def test_the_gradient_is_that_of_the_whole(saves, variant):
     model, _ = make("minatar")
     observation = observations(gymnasium.spaces.Box(0, 1, (10, 10, 4), np.bool_))
-    policy = forward.keeping_step if keeps else forward.step
+    reuse = ActivationReuse(model)
+    apply = reuse.forward_reusing if saves else forward.apply_to_trajectory
 
     def gradients(count: int) -> Any:
-        act = sharding.acting(lambda seen, core: policy(model, seen, core), count)
-        kept = [act(observation[t], ()).kept for t in range(STEPS)]
-        kept = tf.nest.map_structure(lambda *x: tf.stack(x), *kept) if keeps else ()
+        policy = sharding.shard_policy(reuse.forward_saving, count)
+        saved = [policy(observation[t], ()).activations for t in range(STEPS)]
+        activations = tf.nest.map_structure(lambda *x: tf.stack(x), *saved) if saves else ()
         with tf.GradientTape() as tape:
-            trajectory = trajectory_of(observation, kept=kept)
-            output = forward.over_trajectory(model, trajectory, count)
+            trajectory = trajectory_of(observation, activations=activations)
+            output = sharding.shard_trajectory(apply, count)(model, trajectory)
             score = tf.reduce_sum(tf.square(output.parameters) + tf.sin(output.value)[..., None])
         return output, tape.gradient(score, model.trainable_variables)
 
@@ -148,15 +172,16 @@ def test_a_policy_that_remembers_does_so_in_each_shard(core):
     seen = {name: observations(part) for name, part in space.spaces.items()}
     core_state = random(ENVS, model.output["core_state"].shape[-1])
     trajectory = trajectory_of(seen, core_state)
-    expected = forward.over_trajectory(model, trajectory)
-    assert_close(forward.over_trajectory(model, trajectory, 2), expected)
+    expected = forward.apply_to_trajectory(model, trajectory)
+    in_shards = sharding.shard_trajectory(forward.apply_to_trajectory, 2)
+    assert_close(in_shards(model, trajectory), expected)
     met = tf.nest.map_structure(lambda x: x[0], seen)
-    act = sharding.acting(lambda *step: forward.step(model, *step), 2)
-    assert_close(act(met, core_state)[:3], forward.step(model, met, core_state)[:3])
+    act = sharding.shard_policy(lambda *step: forward.apply_policy(model, *step), 2)
+    assert_close(act(met, core_state)[:3], forward.apply_policy(model, met, core_state)[:3])
 
 
 TREES = {
-    "kept, convolutional": {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 8}},
+    "activations reused": {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 8}},
     "one program": {
         "env": {"id": "CartPole-v1", "num_envs": 8},
         "network": {"torso": "mlp", "hidden": [16], "normalize_observation": True},
@@ -166,16 +191,16 @@ TREES = {
 }
 
 
-@pytest.mark.parametrize(("name", "parts"), [("kept, convolutional", 2), ("one program", 4)])
+@pytest.mark.parametrize(("name", "parts"), [("activations reused", 2), ("one program", 4)])
 def test_training_in_shards_is_training(name, parts, monkeypatch):
     """The same actions, the same episodes, and weights that differ by rounding alone."""
 
     def train(count: int) -> tuple[list[np.ndarray], Any, Any]:
-        monkeypatch.setattr(sharding, "count", lambda *_: count)
+        monkeypatch.setattr(assembly, "count_shards", lambda *_: count)
         config = Config.model_validate(TREES[name])
         env = registry.make(config.env)
         agent = make_agent(env.spec, config)
-        _, step = assembly.make_training(env, agent, config)
+        _, step, _ = assembly.make_training(env, agent, config)
         variables = agent.model.trainable_variables
         before = [w.numpy().copy() for w in variables]
         state, report = step(agent.start(env, make_seeds(0)), tf.constant(4))
@@ -202,8 +227,8 @@ def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     agent = make_agent(registry.make(config.env).spec, config)
 
     def play(count: int) -> Any:
-        monkeypatch.setattr(sharding, "count", lambda *_: count)
-        return players.Player(agent, config, 8, deterministic=False).play(0)
+        monkeypatch.setattr(evaluator, "count_shards", lambda *_: count)
+        return evaluator.make_evaluator(agent, config, 8, deterministic=False).evaluate(8, seed=0)
 
     whole, parted = play(1), play(4)
     assert whole.lengths.std() > 0
@@ -223,56 +248,60 @@ CHOICE = """
 import json, os, sys
 os.sched_getaffinity = lambda _: {0, 1}
 import tensorflow as tf
-from a2c_tf.acceleration import sharding
 from a2c_tf.config import Config
 from a2c_tf.training import assembly
 tree, computed = json.loads(sys.argv[1])
 if computed:
     tf.constant(1)
-assembly.choose_threads(Config.model_validate(tree))
+chosen = assembly.choose_threads(Config.model_validate(tree))
 threading = tf.config.threading
 print(json.dumps([
-    threading.get_intra_op_parallelism_threads(),
-    threading.get_inter_op_parallelism_threads(),
-    sharding.count(32, False),
-    sharding.count(256, True),
+    chosen,
+    [
+        threading.get_intra_op_parallelism_threads(),
+        threading.get_inter_op_parallelism_threads(),
+    ],
 ]))
 """
 GAME = {"env": {"id": "MinAtar/Breakout-v1", "num_envs": 32}}
 CARTPOLE, MLP = {"id": "CartPole-v1"}, {"torso": "mlp"}
+IN_SHARDS = Threads(1, 2)
 
 
 @pytest.mark.parametrize(
     ("tree", "chosen"),
     [
-        (GAME, "shards"),
-        ({**GAME, "run": {"compile": "xla"}}, None),
-        ({**GAME, "network": MLP}, None),
-        ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, None),
-        ({"env": CARTPOLE, "network": MLP}, "one thread"),
-        ({"env": {**CARTPOLE, "num_envs": 128}, "network": MLP}, None),
-        ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, None),
-        ({"env": CARTPOLE, "network": {**MLP, "hidden": [64, 256]}}, None),
-        ({"env": CARTPOLE, "network": {**MLP, "core": "gru"}}, None),
+        (GAME, IN_SHARDS),
+        ({"env": {**GAME["env"], "num_envs": 16}}, DEFAULT_THREADS),
+        ({**GAME, "run": {"compile": "xla"}}, DEFAULT_THREADS),
+        ({**GAME, "network": MLP}, DEFAULT_THREADS),
+        ({"env": {"id": "ALE/Pong-v5"}, "network": {"torso": "nature"}}, DEFAULT_THREADS),
+        ({"env": CARTPOLE, "network": MLP}, ONE_THREAD),
+        ({"env": {**CARTPOLE, "num_envs": 128}, "network": MLP}, DEFAULT_THREADS),
+        ({"env": {**CARTPOLE, "backend": "gymnasium"}, "network": MLP}, DEFAULT_THREADS),
+        ({"env": CARTPOLE, "network": {**MLP, "hidden": [64, 256]}}, DEFAULT_THREADS),
+        ({"env": CARTPOLE, "network": {**MLP, "core": "gru"}}, DEFAULT_THREADS),
     ],
 )
 def test_threads_go_by_what_is_computed(tree, chosen, monkeypatch):
-    calls = []
-    monkeypatch.setattr(sharding, "give_each_a_core", lambda _: calls.append("shards"))
-    monkeypatch.setattr(sharding, "use_one_thread", lambda: calls.append("one thread"))
-    assembly.choose_threads(Config.model_validate(tree))
-    assert calls == ([chosen] if chosen else [])
+    monkeypatch.setattr(sharding, "available_cores", lambda: 2)
+    monkeypatch.setattr(assembly, "apply_threads", lambda threads: threads)
+    assert assembly.choose_threads(Config.model_validate(tree)) == chosen
+
+
+def test_threads_that_could_not_be_set_are_a_warning(caplog):
+    """This process has computed already."""
+    tf.constant(1)
+    assert sharding.apply_threads(Threads(1, 7)) == DEFAULT_THREADS
+    (record,) = caplog.records
+    assert "1 intra-op and 7 inter-op threads could not be set" in record.message
+    assert sharding.apply_threads(DEFAULT_THREADS) == DEFAULT_THREADS
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(
     ("tree", "computed", "expected"),
-    [
-        (GAME, False, [1, 2, 2, 2]),
-        (GAME, True, [0, 0, 1, 2]),
-        ({"env": {**GAME["env"], "num_envs": 16}}, False, [0, 0, 1, 2]),
-        ({"env": CARTPOLE, "network": MLP}, False, [1, 0, 1, 2]),
-        ({"env": CARTPOLE, "network": MLP}, True, [0, 0, 1, 2]),
-    ],
+    [(GAME, False, [[1, 2], [1, 2]]), (GAME, True, [[0, 0], [0, 0]])],
 )
 def test_threads_are_chosen_before_tensorflow_computes(tree, computed, expected):
     done = subprocess.run(

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.acting import actor_step_of
 from support.puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Recall
 
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.evaluation import players
+from a2c_tf.evaluation.evaluator import make_evaluator
 from a2c_tf.training import assembly
 from a2c_tf.types import Counters
-from a2c_tf.unroll import make_advance, unroll
+from a2c_tf.unroll import unroll
 from export import exporting, formats
 from export.inference import Inference
 from export.manifest import Source
@@ -48,13 +49,13 @@ class Learnt:
         )
         self.env = registry.make(self.config.env)
         self.agent = make_agent(self.env.spec, self.config)
-        _, step = assembly.make_training(self.env, self.agent, self.config)
+        _, step, _ = assembly.make_training(self.env, self.agent, self.config)
         self.state = self.agent.start(self.env, make_seeds(0))
         self.state, _ = step(self.state, tf.constant(updates))
 
     def score(self, deterministic: bool = True) -> float:
-        player = players.Player(self.agent, self.config, 64, deterministic)
-        return float(player.play(seed=1).returns.mean())
+        evaluator = make_evaluator(self.agent, self.config, 64, deterministic)
+        return float(evaluator.evaluate(64, seed=1).returns.mean())
 
     def export(self, folder: Path) -> float:
         """The largest difference between the files and the agent."""
@@ -102,8 +103,8 @@ def test_the_best_action_is_taken_where_it_is_allowed_and_never_else(tmp_path):
     # 1 in half of the steps, 0.5 in the others; a single forbidden action costs 10
     greedy, sampled = learnt.score(), learnt.score(deterministic=False)
     assert 0.7 * LENGTH < greedy < 0.8 * LENGTH and sampled > 0.65 * LENGTH
-    advance = make_advance(learnt.env, learnt.agent.distribution)
-    _, trajectory, _ = unroll(advance, learnt.agent.policy, learnt.state, 40)
+    actor_step = actor_step_of(learnt.env, learnt.agent.distribution)
+    _, trajectory, _ = unroll(actor_step, learnt.agent.policy, learnt.state, 40)
     taken = tf.gather(trajectory.action_mask, trajectory.action, batch_dims=2)
     assert taken.numpy().all()
 

@@ -110,7 +110,7 @@ def test_the_fastest_backend_that_is_there(
     env_id: str, missing: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "installed", lambda backend: backend != missing)
-    assert registry.fastest(env_id) == backend
+    assert registry.default_backend(env_id) == backend
 
 
 @pytest.mark.parametrize("vectorization", [None, "sync"])

@@ -8,17 +8,18 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.acting import actor_step_of
 
 from a2c_tf import config, unroll
 from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.evaluation import evaluator, players
+from a2c_tf.evaluation import evaluator
 from a2c_tf.evaluation.evaluator import Evaluation
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.types import CoreState, EnvSpec, StepOutput, UnrollState
+from a2c_tf.types import EnvSpec, StepOutput, UnrollState
 
 NEVER = 10**9
 
@@ -55,24 +56,20 @@ class Clockwork(GraphEnvironment[Clocks]):
         return tf.cast(game.ticks, tf.float32)[:, tf.newaxis]
 
 
-def make_evaluator(env: Clockwork, episodes: int) -> evaluator.Evaluator:
+def make_evaluator(env: Clockwork) -> evaluator.Evaluator:
     num_envs = env.spec.num_envs
+    actor_step = actor_step_of(env, Categorical(2), deterministic=True)
+    output = StepOutput(tf.zeros([num_envs, 2]), tf.zeros([num_envs]), ())
 
-    def policy(observation: tf.Tensor, core_state: CoreState) -> StepOutput:
-        return StepOutput(tf.zeros([num_envs, 2]), tf.zeros([num_envs]), core_state)
+    def start(seed: int) -> UnrollState:
+        word = tf.constant([seed, 0])
+        return unroll.initial_state(env, word, word)
 
-    advance = unroll.make_advance(env, Categorical(2), deterministic=True)
-    return evaluator.Evaluator(env, policy, advance, episodes)
-
-
-def start(env: Clockwork) -> UnrollState:
-    seed = tf.constant([0, 0])
-    return unroll.initial_state(env, seed, seed)
+    return evaluator.Evaluator(env, start, lambda state: actor_step(state, output)[0])
 
 
 def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
-    env = Clockwork(lengths, rewards)
-    return make_evaluator(env, episodes).evaluate(start(env))
+    return make_evaluator(Clockwork(lengths, rewards)).evaluate(episodes, seed=0)
 
 
 def test_short_episodes_do_not_crowd_out_long_ones() -> None:
@@ -114,7 +111,7 @@ def test_an_evaluation_may_be_interrupted() -> None:
     env = Clockwork([NEVER], [1.0])
     asked = iter([False, False, True])
     with pytest.raises(evaluator.InterruptedEvaluationError):
-        make_evaluator(env, 1).evaluate(start(env), lambda: next(asked))
+        make_evaluator(env).evaluate(1, 0, lambda: next(asked))
 
 
 def test_the_summary_describes_the_returns() -> None:
@@ -147,8 +144,8 @@ class Trained(NamedTuple):
     agent: Agent
 
     def play(self, episodes: int, deterministic: bool, seed: int) -> list[float]:
-        player = players.Player(self.agent, self.config, episodes, deterministic)
-        return player.play(seed).returns.tolist()
+        player = evaluator.make_evaluator(self.agent, self.config, episodes, deterministic)
+        return player.evaluate(episodes, seed).returns.tolist()
 
 
 @pytest.fixture(scope="module")

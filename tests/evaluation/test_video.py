@@ -19,8 +19,9 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import HostEnvironmentError
 from a2c_tf.envs.rendering.frames import DrawingError
 from a2c_tf.errors import ConfigError
-from a2c_tf.evaluation import players, recording, video
-from a2c_tf.evaluation.recording import Recorder
+from a2c_tf.evaluation import recording, video
+from a2c_tf.evaluation.evaluator import make_evaluator
+from a2c_tf.evaluation.recording import Recording, make_drawable_evaluator
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
 
@@ -249,19 +250,23 @@ def test_a_missing_package_is_named_with_its_extra(
         video.check(tmp_path / "a.mp4")
 
 
+def record(agent: Agent, config: Config, deterministic: bool = True) -> Recording:
+    return Recording(make_drawable_evaluator(agent, config, deterministic), config)
+
+
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_memory_and_held_noise_are_those_of_the_evaluation(deterministic: bool) -> None:
     agent, config = untrained(
         "CartPole-v1", network={"core": "gru", "core_size": 8}, a2c={"noise_hold": 3}
     )
-    recorder = Recorder(agent, config, deterministic)
-    player = players.Player(agent, config, 1, deterministic)
+    recording = record(agent, config, deterministic)
+    evaluator = make_evaluator(agent, config, 1, deterministic)
     for seed in (0, 1, 2):
-        frames = list(recorder.frames(seed))
-        evaluation = player.play(seed)
-        assert len(frames) == recorder.steps + 1 == evaluation.lengths[0] + 1
-        assert recorder.episode_return == evaluation.returns[0]
-        assert recorder.complete
+        frames = list(recording.frames(seed))
+        evaluation = evaluator.evaluate(1, seed)
+        assert len(frames) == recording.steps + 1 == evaluation.lengths[0] + 1
+        assert recording.episode_return == evaluation.returns[0]
+        assert recording.complete
 
 
 def test_an_episode_without_end_is_cut(
@@ -275,24 +280,24 @@ def test_an_episode_without_end_is_cut(
 
 
 def test_an_environment_on_the_host_draws_itself() -> None:
-    recorder = Recorder(*own("Rendered"), True)
-    assert recorder.frames_per_second == 7
-    frames = list(recorder.frames(0))
+    recording = record(*own("Rendered"))
+    assert recording.frames_per_second == 7
+    frames = list(recording.frames(0))
     assert [frame.shape for frame in frames] == [(9 * 31, 9 * 41, 3)] * (STEPS + 1)
     assert [int(frame[0, 0, 0]) for frame in frames] == [0, 40, 80, 120, 160]
-    assert (recorder.steps, recorder.episode_return) == (STEPS, STEPS)
+    assert (recording.steps, recording.episode_return) == (STEPS, STEPS)
 
 
 def test_one_that_cannot_is_seen_as_it_is_observed() -> None:
-    recorder = Recorder(*own("Pixels"), True)
-    frames = list(recorder.frames(0))
+    recording = record(*own("Pixels"))
+    frames = list(recording.frames(0))
     assert [frame.shape for frame in frames] == [(400, 360, 3)] * (STEPS + 1)
     assert [int(frame[0, 0, 0]) for frame in frames] == [0, 50, 100, 150, 200]
 
 
 def test_one_of_which_there_is_no_picture_is_refused() -> None:
     with pytest.raises(DrawingError, match=r"BaseForVideos-v0 cannot be drawn.*rgb_array") as error:
-        Recorder(*own("Base"), True)
+        record(*own("Base"))
     assert error.value.exit_code == 2
 
 
@@ -304,8 +309,8 @@ def test_one_of_which_there_is_no_picture_is_refused() -> None:
     ],
 )
 def test_one_that_fails_to_draw_itself_is_named(name: str, code: int, reason: str) -> None:
-    recorder = Recorder(*own(name), True)
+    recording = record(*own(name))
     with pytest.raises((HostEnvironmentError, DrawingError)) as error:
-        next(recorder.frames(0))
+        next(recording.frames(0))
     assert error.value.exit_code == code
     assert f"{name}ForVideos-v0 cannot draw itself: {reason}" in str(error.value)

@@ -79,7 +79,7 @@ def test_it_trains_and_exports(tmp_path: Path) -> None:
     agent = make_agent(env.spec, config)
     assert agent.model.count_params() == (4 * 7 + 7) + (7 + 1) + (7 * 2 + 2)
     before = agent.model.get_weights()
-    _, step = assembly.make_training(env, agent, config)
+    _, step, _ = assembly.make_training(env, agent, config)
     seeds = make_seeds(0)
     step(initial_state(env, seeds.env, seeds.action), tf.constant(3))
     moved = zip(before, agent.model.get_weights(), strict=True)

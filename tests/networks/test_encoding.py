@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import spaces, train_step
+from a2c_tf import spaces
+from a2c_tf.acceleration.compilation import compiled_image_conversion, xla
 from a2c_tf.networks import encoding
 from a2c_tf.networks.encoding import Planes
 
@@ -26,12 +27,12 @@ def test_planes_become_channels_in_the_unit_interval(variant):
 def test_the_conversion_is_compiled_within_the_scope_alone(compiles):
     layer, wrapped = Planes(255.0), []
 
-    def accelerate(function):
+    def compiler(function):
         wrapped.append(function)
-        return train_step.xla(function) if compiles else function
+        return xla(function) if compiles else function
 
     outside = layer(PLANES)
-    with pytest.raises(ZeroDivisionError), encoding.converting_by(accelerate, [layer]):
+    with pytest.raises(ZeroDivisionError), compiled_image_conversion(compiler, [layer]):
         assert len(wrapped) == 1
         np.testing.assert_allclose(layer(PLANES), outside, rtol=1.2e-7)
         raise ZeroDivisionError

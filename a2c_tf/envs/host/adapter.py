@@ -86,6 +86,10 @@ class HostEnvironment:
         """Steps every environment; the token makes each call wait for the one before."""
         return self._called(self._step, state + 1, action)
 
+    def close(self) -> None:
+        """Closes the vector environment."""
+        self._vector_env.close()
+
     @property
     def frames_per_second(self) -> int:
         """Of videos."""

@@ -1,0 +1,38 @@
+"""From a config to the scalars of an update."""
+
+from __future__ import annotations
+
+from a2c_tf.config import Config
+from a2c_tf.learner import LearnerConfig
+from a2c_tf.losses import LossConfig
+from a2c_tf.optimizers import make_schedule
+
+
+def make_loss_config(config: Config) -> LossConfig:
+    """Returns the scalars of the loss."""
+    a2c = config.a2c
+    lambdas = {"td": 0.0, "n_step": 1.0, "monte_carlo": 1.0, "gae": a2c.gae_lambda}
+    return LossConfig(
+        gamma=a2c.gamma,
+        lambda_=lambdas[a2c.advantage],
+        value_coef=a2c.value_coef,
+        entropy_coef=a2c.entropy_coef,
+        bootstrap_truncated=a2c.advantage != "monte_carlo",
+        normalize_advantage=a2c.normalize_advantage,
+        clip_reward=a2c.clip_reward,
+    )
+
+
+def make_learner_config(config: Config) -> LearnerConfig:
+    """Returns the scalars of an update, with their schedules by environment steps."""
+    a2c, optimizer, total = config.a2c, config.optimizer, config.run.total_steps
+    return LearnerConfig(
+        loss=make_loss_config(config),
+        learning_rate=make_schedule(
+            optimizer.learning_rate, optimizer.schedule, optimizer.milestones, total
+        ),
+        entropy_coef=make_schedule(
+            a2c.entropy_coef, a2c.entropy_schedule, a2c.entropy_milestones, total
+        ),
+        max_grad_norm=a2c.max_grad_norm,
+    )
