@@ -42,6 +42,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     from a2c_tf import agents, checkpointing
     from a2c_tf.envs.failures import failures_named
     from export import exporting, manifest
+    from export.parity import ParityError
 
     checkpoint = checkpointing.load_selected(folder.checkpoints, arguments.checkpoint)
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
@@ -49,7 +50,13 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     with failures_named(config.env.id):
         agent = agents.load_agent(config, checkpoint)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
-        checked = exporting.export_agent(source, out, arguments.format)
+        try:
+            checked = exporting.export_agent(source, out, arguments.format)
+        except ParityError as error:
+            raise ParityError(
+                f"{error}; the export is at fault, not the run: please report it, with "
+                f"checkpoint {checkpoint.counters.env_steps} and config.yaml of {folder.path}"
+            ) from None
     worst = max(checked.max_difference.values())
     print(f"parity    {checked.observations:,} observations, largest difference {worst:.1e}")
     print(f"policy    {out}\nserve it  python -m serving {out}")
