@@ -22,21 +22,20 @@ SUFFIX = "_in_float64"
 
 
 class Traced(NamedTuple):
-    """The inference function as a graph whose first inputs are the weights."""
+    """The inference function as a graph in float64 whose first inputs are weights and constants."""
 
-    graph: tf.compat.v1.GraphDef
-    """in float32."""
-    tensors: list[str]
-    """names of its inputs: the weights, those of the signature, and what it captured."""
-    outputs: dict[str, str]
-    """names of its outputs' tensors, by the outputs' own."""
+    function: Callable[..., list[tf.Tensor]]
+    """weights, constants, inputs and what it captured, one after the other -> outputs."""
+    outputs: list[str]
     signature: list[str]
     weights: list[keras.Variable]
+    constants: list[np.ndarray]
+    """those of float32; functions that the graph calls keep their own."""
     captured: list[tf.Tensor]
 
 
 def trace(inference: Inference) -> Traced:
-    """Returns the graph of the inference function, from which each function in float64 is made."""
+    """Returns the graph of the inference function, from which functions in float64 are made."""
     weights, signature = inference.weights, inference.signature
     specs = [tf.TensorSpec(weight.shape, weight.dtype) for weight in weights]
 
@@ -47,19 +46,22 @@ def trace(inference: Inference) -> Traced:
 
     function = tf.function(stateless, input_signature=[*specs, *signature], autograph=False)
     concrete = function.get_concrete_function()
+    graph = _rewritten(concrete.graph.as_graph_def())
+    constants = _exposed_constants(graph)
+    names = [tensor.name for tensor in concrete.inputs]
+    given = [*names[: len(weights)], *(f"{name}:0" for name in constants), *names[len(weights) :]]
+    outputs = concrete.structured_outputs
     return Traced(
-        concrete.graph.as_graph_def(),
-        [tensor.name for tensor in concrete.inputs],
-        {name: tensor.name for name, tensor in concrete.structured_outputs.items()},
+        _imported(graph, given, [tensor.name for tensor in outputs.values()]),
+        list(outputs),
         [spec.name for spec in signature],
         weights,
-        list(concrete.captured_inputs),
+        list(constants.values()),
+        [_widened(tensor) for tensor in concrete.captured_inputs],
     )
 
 
-def in_float64(
-    traced: Traced, change: Change = lambda array: array
-) -> Callable[[Inputs], Outputs]:
+def in_float64(traced: Traced, change: Change = lambda array: array) -> Callable[[Inputs], Outputs]:
     """Returns the inference function computed in float64.
 
     Args:
@@ -70,14 +72,12 @@ def in_float64(
       inputs -> outputs, both by name as those of `Inference`, with float64 for float32. It has the
       weights that the network has at this moment.
     """
-    graph = _rewritten(traced.graph, change)
-    function = _imported(graph, traced.tensors, list(traced.outputs.values()))
-    weights = [tf.constant(_changed(weight.numpy(), change)) for weight in traced.weights]
-    captured = [_widened(tensor) for tensor in traced.captured]
+    arrays = [*(weight.numpy() for weight in traced.weights), *traced.constants]
+    own = [tf.constant(_changed(array, change)) for array in arrays]
 
     def run(inputs: Inputs) -> Outputs:
         given = [tf.constant(_changed(inputs[name], change)) for name in traced.signature]
-        outputs = function(*weights, *given, *captured)
+        outputs = traced.function(*own, *given, *traced.captured)
         return {name: x.numpy() for name, x in zip(traced.outputs, outputs, strict=True)}
 
     return run
@@ -92,10 +92,8 @@ def _imported(
     return wrapped.prune([element(name) for name in inputs], [element(name) for name in outputs])
 
 
-def _rewritten(original: tf.compat.v1.GraphDef, change: Change) -> tf.compat.v1.GraphDef:
+def _rewritten(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """The graph with every float32 a float64, functions that it calls included."""
-    graph = tf.compat.v1.GraphDef()
-    graph.CopyFrom(original)
     called = {function.signature.name for function in graph.library.function}
     nodes = [*graph.node]
     for function in graph.library.function:
@@ -109,17 +107,17 @@ def _rewritten(original: tf.compat.v1.GraphDef, change: Change) -> tf.compat.v1.
         # gradients, which nobody asks for, are registered for the function in float32
         node.attr.pop("_gradient_op_type", None)
         for value in node.attr.values():
-            _rewrite(value, change)
+            _rewrite(value)
     return graph
 
 
-def _rewrite(value: tf.compat.v1.AttrValue, change: Change) -> None:
+def _rewrite(value: tf.compat.v1.AttrValue) -> None:
     """The attribute of an operation: a type, a constant, a function, or a list of these."""
     match value.WhichOneof("value"):
         case "type":
             value.type = _double(value.type)
-        case "tensor" if tf.as_dtype(value.tensor.dtype).is_floating:
-            constant = _changed(tf.make_ndarray(value.tensor), change)
+        case "tensor" if value.tensor.dtype == tf.float32.as_datatype_enum:
+            constant = tf.make_ndarray(value.tensor).astype(np.float64)
             value.tensor.CopyFrom(tf.make_tensor_proto(constant))
         case "func" if value.func.name:
             value.func.name += SUFFIX
@@ -127,6 +125,19 @@ def _rewrite(value: tf.compat.v1.AttrValue, change: Change) -> None:
             value.list.type[:] = map(_double, value.list.type)
             for function in value.list.func:
                 function.name += SUFFIX
+
+
+def _exposed_constants(graph: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
+    """Makes inputs of the constants of the graph that are floats; returns them by name."""
+    constants = {}
+    for node in graph.node:
+        if node.op == "Const" and node.attr["dtype"].type == tf.float64.as_datatype_enum:
+            constants[node.name] = tf.make_ndarray(node.attr["value"].tensor)
+            shape = tf.TensorShape(constants[node.name].shape).as_proto()
+            node.op = "Placeholder"
+            del node.attr["value"]
+            node.attr["shape"].shape.CopyFrom(shape)
+    return constants
 
 
 def _double(kind: int) -> int:

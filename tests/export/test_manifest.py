@@ -32,6 +32,7 @@ KEYS = {
     "onnx_sha256",
     "parity",
     "golden",
+    "tolerance",
 }
 
 
