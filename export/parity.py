@@ -15,7 +15,7 @@ from export.rounding import Reference, row_steps
 from export.samples import Samples, count_of, rows_of
 
 BATCHES = (1, 2, 7, 64)
-MULTIPLE, STEPS, LARGEST = 3.0, 4.0, 64.0
+MULTIPLE, STEPS, LARGEST = 4.0, 6.0, 64.0
 CLEAR_GAP, RELATIVE_GAP = 1e-4, 2e-5
 """of two logits, absolute and relative to the largest of a row: where they are closer than either,
 any of them may win."""
