@@ -44,6 +44,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     from a2c_tf.envs.host.failures import failures_named
     from a2c_tf.runs import checkpoints
     from export import exporting, manifest
+    from export.parity import ParityError
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
@@ -51,7 +52,13 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     with failures_named(config.env.id):
         agent = load_agent(config, checkpoint)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
-        checked = exporting.export_agent(source, out, arguments.format)
+        try:
+            checked = exporting.export_agent(source, out, arguments.format)
+        except ParityError as error:
+            raise ParityError(
+                f"{error}; the export is at fault, not the run: please report it, with "
+                f"checkpoint {checkpoint.counters.env_steps} and config.yaml of {folder.path}"
+            ) from None
     worst = max(checked.max_difference.values())
     print(f"parity    {checked.observations:,} observations, largest difference {worst:.1e}")
     print(f"policy    {out}\nserve it  python -m serving {out}")

@@ -7,14 +7,17 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.run_dir import write_json
-from export import formats
+from export import float64, formats, rounding
 from export.inference import Inference, Inputs
 from export.manifest import Golden, Source, describe
 from export.parity import Parity, check
-from export.samples import collect_samples, count_of, rows_of
+from export.rounding import Reference, row_steps
+from export.samples import collect_samples, count_of
 
 ONNX_FILE, SAVED_MODEL, MANIFEST = "policy.onnx", "saved_model", "manifest.json"
 GOLDEN_SAMPLES = 4
@@ -60,9 +63,11 @@ def _write_checked(source: Source, folder: Path, which: str) -> Parity:
     inference = Inference(source.agent)
     files = _write(inference, folder, which)
     samples = collect_samples(source.agent, inference, source.config)
-    parity = check(inference, files, samples, source.agent.distribution)
+    references = rounding.references(float64.trace(inference), samples)
+    parity = check(inference, files, samples, references, source.agent.distribution)
     onnx_file = folder / ONNX_FILE if "onnx" in files else None
-    described = describe(source, parity, _golden(inference, samples.real), onnx_file)
+    golden = _golden(inference, samples.real, references[0], parity)
+    described = describe(source, parity, golden, onnx_file)
     write_json(folder / MANIFEST, described)
     return parity
 
@@ -79,7 +84,12 @@ def _write(inference: Inference, folder: Path, which: str) -> dict[str, formats.
     return files
 
 
-def _golden(inference: Inference, real: Inputs) -> Golden:
-    chosen = rows_of(real, slice(None, None, count_of(real) // GOLDEN_SAMPLES))
-    chosen = rows_of(chosen, slice(GOLDEN_SAMPLES))
-    return Golden(chosen, inference(chosen))
+def _golden(inference: Inference, real: Inputs, reference: Reference, parity: Parity) -> Golden:
+    """A few of the real inputs, and how far the answers to them may be off."""
+    rows = np.arange(GOLDEN_SAMPLES) * (count_of(real) // GOLDEN_SAMPLES)
+    chosen = {name: array[rows] for name, array in real.items()}
+    tolerance = {
+        name: float(steps * row_steps(reference, name)[rows].max())
+        for name, steps in parity.allowed_steps.items()
+    }
+    return Golden(chosen, inference(chosen), tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,9 +29,15 @@ class Inference(tf.Module):
         self.signature = _signature(agent)
         self._agent = agent
         self._model = agent.model  # tracked, so that the SavedModel holds the weights
-        self.act = tf.function(self._act, input_signature=self.signature, autograph=False)
+        self.act = tf.function(self.outputs, input_signature=self.signature, autograph=False)
 
-    def _act(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """All that the function depends on beside its inputs."""
+        return list(self._model.weights)
+
+    def outputs(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The outputs by name, of inputs in the order of the signature."""
         inputs = dict(zip((spec.name for spec in self.signature), tensors, strict=True))
         distribution, space = self._agent.distribution, self._agent.spec.observation_space
         observation = spaces.pack(space, [inputs[name] for name in spaces.parts(space)])

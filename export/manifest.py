@@ -40,6 +40,8 @@ class Golden(NamedTuple):
 
     inputs: Inputs
     outputs: Outputs
+    tolerance: dict[str, float]
+    """by output, how far another runtime's numbers may be off by rounding, absolute."""
 
 
 def describe(
@@ -65,6 +67,7 @@ def describe(
         "onnx_sha256": onnx_file and hashlib.sha256(onnx_file.read_bytes()).hexdigest(),
         "parity": parity._asdict(),
         "golden": _samples(golden),
+        "tolerance": golden.tolerance,
     }
 
 
@@ -105,10 +108,11 @@ def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
 
 def _samples(golden: Golden) -> list[dict[str, Any]]:
     count = len(golden.outputs["action"])
+    kinds = {"inputs": golden.inputs, "outputs": golden.outputs}
     return [
         {
             kind: {name: array[i].tolist() for name, array in arrays.items()}
-            for kind, arrays in golden._asdict().items()
+            for kind, arrays in kinds.items()
         }
         for i in range(count)
     ]

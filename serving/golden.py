@@ -15,18 +15,25 @@ from serving.signature import ACTION
 from serving.tensors import Array, TensorSpec, decode_row
 
 TOLERANCE = 1e-4
-"""of a number relative to max(1, |x|)."""
+"""of a number relative to max(1, |x|), where the manifest allows no more for its output."""
 CLEAR_GAP, RELATIVE_GAP = 1e-4, 2e-5
 """of two logits, absolute and relative to the largest of a row: where they are closer than either,
-the export, too, lets any of them win."""
+or than twice what the manifest allows, the export, too, lets any of them win."""
 FORBIDDEN = 1e9
 """the size of logits that a mask sets, which are no measure of the others."""
 SHOWN = 16
 """numbers of an output that an error spells out."""
 
 
-def check_golden(policy: Policy, samples: list[GoldenSample]) -> None:
+def check_golden(
+    policy: Policy, samples: list[GoldenSample], tolerance: Mapping[str, float]
+) -> None:
     """Asserts that `policy` gives what each sample says.
+
+    Args:
+      policy: in this process.
+      samples: of its manifest.
+      tolerance: of its manifest, too: by output, what rounding may do to its numbers, absolute.
 
     Raises:
       ModelError: where it does not, or a sample is none.
@@ -40,7 +47,7 @@ def check_golden(policy: Policy, samples: list[GoldenSample]) -> None:
         except InvalidInputError as error:
             raise ModelError(f"{where} of its manifest: {error}; export the run again") from None
         for name in expected:
-            if not _is_reproduced(name, received, expected, policy):
+            if not _is_reproduced(name, received, expected, policy, tolerance):
                 raise ModelError(
                     f"gives {name} {_shown(received[name])} for {where}, its manifest says "
                     f"{_shown(expected[name])}; export the run again"
@@ -56,22 +63,35 @@ def _rows(
 
 
 def _is_reproduced(
-    name: str, received: Mapping[str, Array], expected: Mapping[str, Array], policy: Policy
+    name: str,
+    received: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    policy: Policy,
+    tolerance: Mapping[str, float],
 ) -> bool:
     ours, theirs = received[name], expected[name]
     if name == ACTION and isinstance(policy.distribution, Discrete):
-        return np.array_equal(ours, theirs) or _is_tied(ours, theirs, expected, policy.distribution)
+        blurred = 2 * tolerance.get("logits", 0.0)
+        return np.array_equal(ours, theirs) or _is_tied(
+            ours, theirs, expected, policy.distribution, blurred
+        )
     difference = np.abs(ours.astype(np.float64) - theirs)
-    return bool(np.all(difference <= TOLERANCE * np.maximum(1, np.abs(theirs))))
+    allowed = np.maximum(TOLERANCE * np.maximum(1, np.abs(theirs)), tolerance.get(name, 0.0))
+    return bool(np.all(difference <= allowed))
 
 
 def _is_tied(
-    ours: Array, theirs: Array, expected: Mapping[str, Array], distribution: Discrete
+    ours: Array,
+    theirs: Array,
+    expected: Mapping[str, Array],
+    distribution: Discrete,
+    blurred: float,
 ) -> bool:
     """Whether rounding decides between the two actions, in every component."""
     logits = expected["logits"]
     sizes = np.abs(logits)
-    gap = max(CLEAR_GAP, RELATIVE_GAP * float(sizes[sizes < FORBIDDEN].max(initial=1.0)))
+    largest = float(sizes[sizes < FORBIDDEN].max(initial=1.0))
+    gap = max(CLEAR_GAP, RELATIVE_GAP * largest, blurred)
     scores, start = choices_of(distribution, logits)
     # [K] indices of each
     chosen, other = (action.reshape(-1).astype(np.int64) - start for action in (ours, theirs))

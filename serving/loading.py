@@ -52,7 +52,7 @@ def load_policy(path: Path, name: str | None) -> Policy:
         if manifest:
             _check_specs("inputs", policy.inputs.values(), manifest.inputs)
             _check_specs("outputs", policy.outputs.values(), manifest.outputs)
-            check_golden(policy, manifest.golden)
+            check_golden(policy, manifest.golden, manifest.tolerance)
     except ModelError as error:
         raise ModelError(f"{files.model}: {error}") from None
     return policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -31,6 +32,8 @@ class Manifest(msgspec.Struct):
     onnx_sha256: str
     action_distribution: ActionDistribution
     golden: list[GoldenSample]
+    tolerance: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    """by output, how far the numbers of the golden samples may be off by rounding, absolute."""
 
 
 class _Header(msgspec.Struct):

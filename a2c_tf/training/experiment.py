@@ -114,7 +114,7 @@ def _finish(
     started: float,
     interrupted: Callable[[], bool],
 ) -> bool:
-    """Evaluation, curves, export and the summary; False where the evaluation was interrupted."""
+    """Evaluates, draws and exports; returns False where the evaluation was interrupted."""
     try:
         result = trainer.evaluate(interrupted).summary()
     except InterruptedEvaluationError:
@@ -128,18 +128,31 @@ def _finish(
     }
     run_dir.write_json(folder.evaluation, evaluation)
     save_curves([folder], folder.curves)
-    source = Source(trainer.agent, config, trainer.counters, evaluation)
-    exporting.export_agent(source, folder.export)
+    # before the export, which may be refused
     say(
         f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
         f"{'greedy' if config.run.eval_deterministic else 'sampled'} actions\n"
+        f"curves    {folder.curves}",
+        sys.stdout,
+    )
+    _export(Source(trainer.agent, config, trainer.counters, evaluation), folder)
+    say(
         f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
-        f"curves    {folder.curves}\n"
         f"policy    {folder.export / 'policy.onnx'}\n"
         f"serve it  python -m serving {folder.export}",
         sys.stdout,
     )
     return True
+
+
+def _export(source: Source, folder: RunDir) -> None:
+    try:
+        exporting.export_agent(source, folder.export)
+    except CommandError as error:
+        raise type(error)(
+            f"{error}; {folder.path} holds the run as a whole: "
+            f"export it again with python -m export {folder.path}"
+        ) from None
 
 
 def _speed(trainer: Trainer) -> str:

@@ -32,6 +32,7 @@ KEYS = {
     "onnx_sha256",
     "parity",
     "golden",
+    "tolerance",
 }
 
 
@@ -96,6 +97,15 @@ def test_parity_was_measured_over_a_thousand_observations(exported: Any) -> None
     assert parity["batches"] == [1, 2, 7, 64]
     assert parity["max_difference"].keys() == {"onnx", "saved_model"}
     assert all(0 <= difference <= 1e-5 for difference in parity["max_difference"].values())
+    assert parity["float32_steps"].keys() == {"network", "onnx", "saved_model"}
+    assert all(0 < steps < 20 for steps in parity["float32_steps"].values())
+    assert parity["allowed_steps"].keys() == {"logits", "value"}
+
+
+def test_the_tolerance_of_golden_samples_is_what_rounding_explains(exported: Any) -> None:
+    tolerance = exported.manifest["tolerance"]
+    assert tolerance.keys() == {"logits", "value"}
+    assert all(0 < number < 1e-3 for number in tolerance.values())
 
 
 def test_golden_samples_are_different_and_in_the_space(exported: Any) -> None:

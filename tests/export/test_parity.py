@@ -13,15 +13,18 @@ from onnx import numpy_helper
 
 from a2c_tf.distributions import Bernoulli, Categorical, Distribution, MultiCategorical
 from a2c_tf.distributions.discrete import FORBIDDEN
-from export import formats, parity
+from export import float64, formats, parity, rounding
 from export.formats import Runner
 from export.inference import Inference, Inputs, Outputs
 from export.parity import ParityError
+from export.rounding import Reference
 from export.samples import Samples, collect_samples, count_of
 from serving import golden
 
 LOGITS = np.array([[3.0, -1.0], [-2.0, 2.0]], np.float32)
 TWO_ACTIONS = Categorical(2)
+
+Check = Callable[[dict[str, Runner]], parity.Parity]
 
 
 def samples_of(exported: Any) -> Samples:
@@ -34,20 +37,26 @@ def samples(exported: Any) -> Samples:
     return samples_of(exported)
 
 
-def check(exported: Any, files: dict[str, Runner], samples: Samples) -> parity.Parity:
-    agent = exported.source.agent
-    return parity.check(Inference(agent), files, samples, agent.distribution)
+@pytest.fixture(scope="module")
+def check(exported: Any, samples: Samples) -> Check:
+    """The gate for files of that agent."""
+    inference = Inference(exported.source.agent)
+    references = rounding.references(float64.trace(inference), samples)
+    distribution = exported.source.agent.distribution
+    return lambda files: parity.check(inference, files, samples, references, distribution)
 
 
-def test_what_was_exported_passes(exported: Any, samples: Samples) -> None:
+def test_what_was_exported_passes(exported: Any, samples: Samples, check: Check) -> None:
     files = {
         "onnx": formats.run_onnx(exported.onnx),
         "saved_model": formats.run_saved_model(exported.folder / "saved_model"),
     }
-    measured = check(exported, files, samples)
+    measured = check(files)
     assert measured.observations == sum(map(count_of, samples)) > 1000
     assert measured.max_difference.keys() == files.keys()
     assert max(measured.max_difference.values()) <= 1e-5
+    assert measured.float32_steps.keys() == {"network", *files}
+    assert 0 < max(measured.float32_steps.values()) < 20
 
 
 def test_observations_are_of_the_space_and_not_all_the_same(
@@ -60,7 +69,7 @@ def test_observations_are_of_the_space_and_not_all_the_same(
         assert len(np.unique(rows.reshape(len(rows), -1), axis=0)) > 100
 
 
-def test_every_batch_size_is_run(exported: Any, samples: Samples) -> None:
+def test_every_batch_size_is_run(exported: Any, check: Check) -> None:
     sizes = set()
     run = formats.run_onnx(exported.onnx)
 
@@ -68,7 +77,7 @@ def test_every_batch_size_is_run(exported: Any, samples: Samples) -> None:
         sizes.add(count_of(inputs))
         return run(inputs)
 
-    check(exported, {"onnx": noting}, samples)
+    check({"onnx": noting})
     assert {1, 2, 7, 64} <= sizes
 
 
@@ -93,14 +102,14 @@ def perturbed(path: Path, name: str, out: Path) -> Runner:
 
 
 def test_a_change_to_any_array_of_weights_is_refused(
-    exported: Any, samples: Samples, tmp_path: Path
+    exported: Any, check: Check, tmp_path: Path
 ) -> None:
     names = float_initializers(exported.onnx)
     assert len(names) >= 4
     for name in names:
         runner = perturbed(exported.onnx, name, tmp_path / "changed.onnx")
-        with pytest.raises(ParityError, match="differs from the network's by"):
-            check(exported, {"onnx": runner}, samples)
+        with pytest.raises(ParityError, match="differs from the network's in float64 by"):
+            check({"onnx": runner})
 
 
 def test_weights_of_another_agent_are_refused(cartpole: Any) -> None:
@@ -110,8 +119,10 @@ def test_weights_of_another_agent_are_refused(cartpole: Any) -> None:
         outputs = inference(inputs)
         return {**outputs, "logits": -outputs["logits"]}
 
+    samples = samples_of(cartpole)
+    references = rounding.references(float64.trace(inference), samples)
     with pytest.raises(ParityError, match="logits of saved_model on real observations differs"):
-        check(cartpole, {"saved_model": negated}, samples_of(cartpole))
+        parity.check(inference, {"saved_model": negated}, samples, references, TWO_ACTIONS)
 
 
 def answers(
@@ -129,11 +140,19 @@ def answers(
     return run
 
 
+def reference_of(outputs: Outputs, sums: float) -> Reference:
+    """Exact answers that are those of the network, from sums of that size."""
+    exact = {name: x.astype(np.float64) for name, x in outputs.items() if x.dtype == np.float32}
+    step = {name: rounding.STEP * np.maximum(sums, np.abs(x)) for name, x in exact.items()}
+    return Reference(exact, step)
+
+
 def compare(
-    reference: Runner, file: Runner, distribution: Distribution = TWO_ACTIONS
+    network: Runner, file: Runner, distribution: Distribution = TWO_ACTIONS, sums: float = 1.0
 ) -> parity.Parity:
     rows = {"observation": np.arange(2)}
-    return parity.check(reference, {"onnx": file}, Samples(rows, rows), distribution)
+    references = [reference_of(network(rows), sums)] * 2
+    return parity.check(network, {"onnx": file}, Samples(rows, rows), references, distribution)
 
 
 def test_a_file_that_acts_otherwise_on_the_same_logits_is_refused() -> None:
@@ -153,21 +172,39 @@ def test_a_network_that_answers_nan_is_refused() -> None:
 
 
 def test_between_actions_that_are_as_good_either_may_win() -> None:
-    tied = np.array([[1.0, 1.0 + 1e-6], [5.0, -5.0]], np.float32)
-    swapped = np.array([[1.0 + 1e-6, 1.0], [5.0, -5.0]], np.float32)
+    tied = np.array([[1.0, 1.0 + 2e-7], [5.0, -5.0]], np.float32)
+    swapped = np.array([[1.0 + 2e-7, 1.0], [5.0, -5.0]], np.float32)
     measured = compare(answers(tied), answers(swapped))
     assert 0 < measured.max_difference["onnx"] <= 1e-5
 
 
 def test_as_good_is_relative_to_the_size_of_the_logits() -> None:
-    tied = np.array([[500.0, 500.002], [5.0, -5.0]], np.float32)
-    swapped = np.array([[500.002, 500.0], [5.0, -5.0]], np.float32)
-    assert compare(answers(tied), answers(swapped)).max_difference["onnx"] <= 1e-5
+    logits = np.array([[500.0, 500.002], [5.0, -5.0]], np.float32)
+    compare(answers(logits), answers(logits, action=[0, 0]))
+    with pytest.raises(ParityError, match="acts differently"):
+        compare(answers(logits / 100), answers(logits / 100, action=[1, 1]))
+
+
+def test_as_good_is_as_far_as_the_sums_inside_may_be_off() -> None:
+    logits = np.array([[3.0, 2.998], [5.0, -5.0]], np.float32)
+    network, file = answers(logits), answers(logits, action=[1, 0])
+    with pytest.raises(ParityError, match="acts differently"):
+        compare(network, file)
+    assert compare(network, file, sums=4000.0).max_difference["onnx"] == 0
+
+
+def test_a_difference_is_measured_in_what_the_sums_inside_may_be_off() -> None:
+    network, file = answers(LOGITS), answers(LOGITS, value=1.0002)
+    with pytest.raises(ParityError, match="value of onnx on real observations differs"):
+        compare(network, file)
+    measured = compare(network, file, sums=1000.0)
+    assert 1 < measured.float32_steps["onnx"] < 2
+    assert measured.allowed_steps == {"logits": parity.STEPS, "value": parity.STEPS}
 
 
 def test_the_server_takes_the_same_for_a_tie() -> None:
     """It may import nothing of the export, and must not refuse what passed here."""
-    ours = (parity.CLEAR_GAP, 2 * parity.TOLERANCE, abs(FORBIDDEN))
+    ours = (parity.CLEAR_GAP, parity.RELATIVE_GAP, abs(FORBIDDEN))
     assert ours == (golden.CLEAR_GAP, golden.RELATIVE_GAP, golden.FORBIDDEN)
 
 

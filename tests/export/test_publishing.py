@@ -63,7 +63,28 @@ def test_the_command_refuses_with_exit_code_1(
     outcome = command("export.__main__", finished_run.path, "--out", tmp_path / "out")
     assert outcome.code == 1
     assert outcome.mistake.startswith("export refused: ")
+    assert "please report it" in outcome.mistake and "python -m" not in outcome.mistake
+    assert outcome.mistake.endswith(f"config.yaml of {finished_run.path}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("corrupted")
+def test_a_run_whose_export_is_refused_keeps_all_else_and_says_how_to_export(
+    finished_run: RunDir, command: Command, content: Content, tmp_path: Path
+) -> None:
+    run = RunDir(Path(shutil.copytree(finished_run.path, tmp_path / "run")))
+    shutil.rmtree(run.export)
+    run.evaluation.unlink()
+    run.curves.unlink()
+    outcome = command("a2c_tf.train", "--run-dir", run.path, "--resume")
+    assert outcome.code == 1
+    assert "return " in outcome.out and str(run.curves) in outcome.out
+    assert "policy " not in outcome.out and "serve it" not in outcome.out
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("error: export refused: ")
+    assert last.endswith(f"export it again with python -m export {run.path}")
+    assert run.evaluation.is_file() and run.curves.is_file() and not run.export.exists()
+    assert content(run.checkpoints).keys() == content(finished_run.checkpoints).keys()
 
 
 def test_an_error_on_the_way_leaves_the_former_export(

@@ -211,6 +211,37 @@ def test_golden_numbers_may_differ_by_rounding(export):
     assert load_policy(export, None)
 
 
+@pytest.mark.parametrize(("tolerance", "passes"), [(2e-3, True), (5e-4, False)])
+def test_golden_numbers_may_differ_by_what_the_manifest_allows(export, capsys, tolerance, passes):
+    (sample,) = json.loads((export / "manifest.json").read_text())["golden"]
+    change_golden(export, value=sample["outputs"]["value"] + 1e-3)
+    change_manifest(export, tolerance={"value": tolerance})
+    if passes:
+        assert load_policy(export, None)
+    else:
+        assert_exits_3(capsys, export, "gives value")
+
+
+def test_a_tolerance_below_zero_is_none(export, capsys):
+    change_manifest(export, tolerance={"value": -1.0})
+    assert_exits_3(capsys, export, "tolerance")
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-2])
+def test_a_golden_tie_is_as_wide_as_the_manifest_allows(
+    tmp_path, cartpole, make_export, capsys, tolerance
+):
+    weights = np.zeros_like(cartpole.policy_weights)
+    weights[0] = 2, 2 - 1e-2
+    export = make_export(tmp_path, cartpole._replace(policy_weights=weights))
+    change_golden(export, action=1)
+    change_manifest(export, tolerance={"logits": tolerance})
+    if tolerance:
+        assert load_policy(export, None)
+    else:
+        assert_exits_3(capsys, export, "gives action 0 for golden sample 0")
+
+
 def test_a_golden_tie_may_go_to_either(tmp_path, cartpole, make_export):
     tied = cartpole._replace(policy_weights=np.ones_like(cartpole.policy_weights))
     export = make_export(tmp_path, tied)
