@@ -40,7 +40,7 @@ CONFIG = Config.model_validate(
     {
         "network": {"torso": "mlp", "hidden": [WIDTH, WIDTH], "activation": "tanh"},
         "a2c": {"gae_lambda": 0.9, "entropy_coef": 0.01},
-        "optimizer": {"learning_rate": 7e-3, "schedule": "constant"},
+        "optimizer": {"learning_rate": 7e-3, "schedule": {"shape": "constant"}},
     }
 )
 SPACE = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATIONS,), np.float32)

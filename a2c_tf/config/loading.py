@@ -17,6 +17,14 @@ from a2c_tf.errors import ConfigError
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 
+RENAMED = {
+    "optimizer.schedule": "optimizer.schedule.shape",
+    "optimizer.milestones": "optimizer.schedule.milestones",
+    "a2c.entropy_schedule": "a2c.entropy_schedule.shape",
+    "a2c.entropy_milestones": "a2c.entropy_schedule.milestones",
+}
+"""setting of before 0.1.0 -> what it is now."""
+
 
 def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a config by name or path and applies `section.key=value` overrides.
@@ -24,7 +32,9 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
-    tree = _read_yaml(find(name_or_path))
+    path = find(name_or_path)
+    tree = _read_yaml(path)
+    _refuse_renamed(tree, f"config file {path}: ")
     for override in overrides:
         _apply(tree, override)
     return parse(tree)
@@ -56,6 +66,7 @@ def parse(tree: dict[str, Any]) -> Config:
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
+    _refuse_renamed(tree)
     try:
         return Config.model_validate(tree)
     except pydantic.ValidationError as error:
@@ -101,7 +112,7 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, value
+            yield f"{prefix}{name}", value
 
 
 def _config_dir() -> Path:
@@ -124,6 +135,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     """Sets `section.key=value` in the tree, the value read as YAML."""
     path, equals, text = override.partition("=")
     *sections, key = path.split(".")
+    root = tree
     if not (equals and sections and all(sections) and key):
         raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
     try:
@@ -133,10 +145,28 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     for i, section in enumerate(sections, 1):
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict) and i > 1:
+            _refuse_renamed(root)
             raise ConfigError(_unknown(path))
         if not isinstance(tree, dict):
             raise ConfigError(f"{section}: received {tree!r}, expected a section of settings")
     tree[key] = value
+
+
+def _refuse_renamed(tree: dict[str, Any], where: str = "") -> None:
+    """Raises a ConfigError that names the new setting for each old one in the tree."""
+    changes = [
+        f"{name}: received {value!r}, renamed; write {RENAMED[name]}={_plain(value)}"
+        for name, value in _leaves(tree)
+        if name in RENAMED and value is not None
+    ]
+    if changes:
+        hint = "in YAML a section, as schedule: {shape: linear}"
+        raise ConfigError(f"{where}{'; '.join(changes)}; {hint}")
+
+
+def _plain(value: Any) -> str:
+    """Returns the value as one writes it on the command line."""
+    return str(value).replace(" ", "")
 
 
 def _describe(problem: Any) -> str:

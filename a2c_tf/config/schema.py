@@ -25,7 +25,6 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-Schedule = Literal["constant", "linear", "cosine", "piecewise"]
 Milestone = tuple[NonNegative, Annotated[float, Field(ge=0)]]
 Milestones = Annotated[tuple[Milestone, ...], BeforeValidator(_tuples)]
 
@@ -117,13 +116,24 @@ class NetworkConfig(Section):
         return self
 
 
-def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:
-    """Only a piecewise schedule has milestones, and their steps ascend."""
-    steps = [step for step, _ in milestones]
-    if (shape == "piecewise") != bool(milestones):
-        raise ValueError("milestones go with a piecewise schedule, and only with it")
-    if steps != sorted(set(steps)):
-        raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+class ScheduleConfig(Section):
+    """How a coefficient changes with the environment steps taken; `shape` must be given."""
+
+    shape: Literal["constant", "linear", "cosine", "piecewise"]
+    """linear and cosine fall to 0 at run.total_steps; piecewise follows the milestones."""
+    milestones: Milestones = ()
+    """[[step, factor], ...] of a piecewise schedule: from that environment step on, the coefficient
+    is the factor times its value at the start."""
+
+    @pydantic.model_validator(mode="after")
+    def _milestones_fit(self) -> ScheduleConfig:
+        """Checks that only a piecewise schedule has milestones, and that their steps ascend."""
+        steps = [step for step, _ in self.milestones]
+        if (self.shape == "piecewise") != bool(self.milestones):
+            raise ValueError("milestones go with a piecewise schedule, and only with it")
+        if steps != sorted(set(steps)):
+            raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+        return self
 
 
 class A2CConfig(Section):
@@ -132,16 +142,16 @@ class A2CConfig(Section):
     gamma: Fraction = 0.99
     """γ, discount a step."""
     advantage: Literal["gae", "n_step", "td", "monte_carlo"] = "gae"
-    """td: one step; n_step: to the end of the unroll; gae: in between, by gae_lambda;
-    monte_carlo: to the end of the episode, bootstrapped only where the unroll cuts it."""
+    """gae: generalised advantage estimation with λ = gae_lambda. Named cases of it, which ignore
+    gae_lambda: td is λ = 0, n_step is λ = 1; monte_carlo is λ = 1 that takes a truncated episode
+    for a terminated one, and bootstraps only where the unroll ends."""
     gae_lambda: Fraction = 1.0
-    """λ of gae; 1 is n_step, 0 is td."""
+    """λ of advantage=gae, which alone reads it: 0 is the same as advantage=td, 1 as n_step."""
     normalize_advantage: bool = False
     """the policy term takes (A - mean) / std of the batch for A."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.01
-    entropy_schedule: Schedule = "constant"
-    entropy_milestones: Milestones = ()
-    """of a piecewise schedule, as optimizer.milestones."""
+    entropy_schedule: ScheduleConfig = ScheduleConfig(shape="constant")
+    """of entropy_coef."""
     noise_hold: Positive = 1
     """steps for which each environment keeps the random numbers that its actions are drawn with;
     above 1 exploration is the same for so long, as that of gSDE with sde_sample_freq."""
@@ -155,7 +165,6 @@ class A2CConfig(Section):
 
     @pydantic.model_validator(mode="after")
     def _settings_fit(self) -> A2CConfig:
-        _check_milestones(self.entropy_schedule, self.entropy_milestones)
         if self.clip_reward and self.scale_reward:
             raise ValueError("clip_reward leaves nothing to scale_reward: set one of them")
         return self
@@ -165,19 +174,12 @@ class OptimizerConfig(Section):
     name: Literal["rmsprop_tf1", "rmsprop", "adam"] = "rmsprop_tf1"
     """rmsprop_tf1: as TensorFlow 1 defined it; rmsprop and adam: as Keras does."""
     learning_rate: Annotated[float, Field(gt=0)] = 7e-4
-    schedule: Schedule = "linear"
-    """linear and cosine fall to 0 at run.total_steps; piecewise: see milestones."""
-    milestones: Milestones = ()
-    """[[step, factor], ...]: from that environment step on, so many times the learning rate."""
+    schedule: ScheduleConfig = ScheduleConfig(shape="linear")
+    """of learning_rate."""
     rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """decay of the mean square of either rmsprop."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-5
     """inside the root of either rmsprop, beside that of adam."""
-
-    @pydantic.model_validator(mode="after")
-    def _milestones_fit(self) -> OptimizerConfig:
-        _check_milestones(self.schedule, self.milestones)
-        return self
 
 
 class RunConfig(Section):

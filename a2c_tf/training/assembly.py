@@ -144,10 +144,6 @@ def make_schedules(config: Config) -> Schedules:
     """Learning rate and entropy coefficient by environment steps."""
     a2c, optimizer, total = config.a2c, config.optimizer, config.run.total_steps
     return Schedules(
-        learning_rate=make_schedule(
-            optimizer.learning_rate, optimizer.schedule, optimizer.milestones, total
-        ),
-        entropy_coef=make_schedule(
-            a2c.entropy_coef, a2c.entropy_schedule, a2c.entropy_milestones, total
-        ),
+        learning_rate=make_schedule(optimizer.learning_rate, optimizer.schedule, total),
+        entropy_coef=make_schedule(a2c.entropy_coef, a2c.entropy_schedule, total),
     )
