@@ -83,7 +83,7 @@ def make_advance(
 
     def advance(state: UnrollState, output: StepOutput) -> tuple[UnrollState, Step]:
         action = choose(output.parameters, state.time_step.action_mask, state.seed)
-        env_state, time_step = env.step(state.env_state, distribution.to_env(action))
+        env_state, time_step = env.step(state.env_state, distribution.to_env_action(action))
         mask = tf.cast(~state.time_step.last, tf.float32)
         # the row of an autoreset starts the count of the next episode
         episode_return = tf.where(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from benchmarks.workers.protocol import Measurement
-from benchmarks.works import ACTING, KINDS, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, KINDS, STEPPING, TRAINING, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,9 +27,9 @@ class Library(NamedTuple):
     python: Path
     kinds: Sequence[str] = KINDS
     changes: Mapping[str, Any] = {}
-    """of the work, before it is measured."""
-    takes: Callable[[Work], bool] = lambda work: True
-    """whether it has the work."""
+    """of the workload, before it is measured."""
+    takes: Callable[[Workload], bool] = lambda workload: True
+    """whether it has the workload."""
 
 
 _PEERS, _JAX = ROOT / ".venv-peers/bin/python", ROOT / ".venv-jax/bin/python"
@@ -42,7 +42,7 @@ OURS_BFLOAT16 = Library(
     _OURS,
     _HERE,
     changes={"precision": "mixed_bfloat16"},
-    takes=lambda work: work.is_convolutional,
+    takes=lambda workload: workload.is_convolutional,
 )
 LIMITS = Library("limits", _LIMITS, _HERE)
 PEERS = (
@@ -51,7 +51,7 @@ PEERS = (
         "JAX",
         "benchmarks.workers.jax_a2c",
         _JAX,
-        takes=lambda work: work.gymnax_id is not None,
+        takes=lambda workload: workload.gymnax_id is not None,
     ),
     Library(
         "JAX, lax.conv",
@@ -59,12 +59,14 @@ PEERS = (
         _JAX,
         kinds=(ACTING, TRAINING),
         changes={"convolution": "lax"},
-        takes=lambda work: work.is_convolutional and work.gymnax_id is not None,
+        takes=lambda workload: workload.is_convolutional and workload.gymnax_id is not None,
     ),
 )
 NETWORK = Library("network alone", _OURS, _HERE, (ACTING, TRAINING), {"has_game": False})
 """Our acting and training with nothing in the place of the game."""
-EMULATOR = Library("emulator alone", _LIMITS, _HERE, (STEPPING,), takes=lambda work: work.is_atari)
+EMULATOR = Library(
+    "emulator alone", _LIMITS, _HERE, (STEPPING,), takes=lambda workload: workload.is_atari
+)
 """The bare loop of ale-py's vector environment."""
 PARTS = (NETWORK, EMULATOR)
 
@@ -74,7 +76,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A process that measures one work, and sleeps until it is asked to."""
+    """A process that measures one workload, and sleeps until it is asked to."""
 
     def __init__(self, process: subprocess.Popen[str], errors: IO[str]) -> None:
         self._process = process
@@ -114,7 +116,7 @@ class Worker:
 @contextlib.contextmanager
 def started(
     library: Library,
-    work: Work,
+    workload: Workload,
     kinds: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Worker]:
@@ -122,15 +124,15 @@ def started(
 
     Args:
       library: whose speed.
-      work: at what.
+      workload: at what.
       kinds: those to be measured; None: all of the library's.
       environment: variables of the process.
 
     Raises:
       WorkerError: where the process ended before.
     """
-    changed = work._replace(**library.changes)
-    request = json.dumps({"work": changed._asdict(), "kinds": kinds or library.kinds})
+    changed = workload._replace(**library.changes)
+    request = json.dumps({"workload": changed._asdict(), "kinds": kinds or library.kinds})
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(

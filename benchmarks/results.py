@@ -6,7 +6,7 @@ import statistics
 from typing import Any, NamedTuple
 
 from benchmarks.processes import EMULATOR, NETWORK, OURS, OURS_BFLOAT16, PARTS, PEERS
-from benchmarks.works import ACTING, BFLOAT16, FLOAT32, KINDS, STEPPING, Work
+from benchmarks.workloads import ACTING, BFLOAT16, FLOAT32, KINDS, STEPPING, Workload
 
 PEAKS = (FLOAT32, BFLOAT16)
 
@@ -33,11 +33,11 @@ class Limits(NamedTuple):
         return spread(self.rates[kind]).median
 
 
-class WorkResult:
-    """One work in all libraries."""
+class WorkloadResult:
+    """One workload in all libraries."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
         self.by_library: dict[str, Rates] = {}
         self.about: dict[str, dict[str, Any]] = {}
         """versions, threads, operations of each library's worker."""
@@ -74,7 +74,7 @@ class WorkResult:
 
     def _game_alone(self) -> float | None:
         """Steps a second of the emulator's bare loop, else of our game."""
-        name = EMULATOR.name if self.work.is_atari else OURS.name
+        name = EMULATOR.name if self.workload.is_atari else OURS.name
         alone = self.spread(name, STEPPING)
         return alone.median if alone else None
 
@@ -83,11 +83,11 @@ class Results(NamedTuple):
     machine: dict[str, str | int]
     notes: list[str]
     limits: Limits
-    works: list[WorkResult]
+    workloads: list[WorkloadResult]
 
     def libraries(self) -> list[str]:
         """Those with figures, ours first."""
-        measured = {name for result in self.works for name in result.by_library}
+        measured = {name for result in self.workloads for name in result.by_library}
         order = [library.name for library in (OURS, OURS_BFLOAT16, *PEERS, *PARTS)]
         return [name for name in order if name in measured]
 
@@ -97,23 +97,23 @@ class Results(NamedTuple):
             "notes": self.notes,
             "unit": "environment steps a second; frames a second are frames_per_step times that",
             "limits": self.limits.rates,
-            "works": [self._work(result) for result in self.works],
+            "workloads": [self._workload(result) for result in self.workloads],
         }
 
     def updating(self, before: Results) -> Results:
-        """These works in place of those that `before` has of the same names, and the others."""
-        measured = {result.work.full_name(): result for result in self.works}
-        works = [measured.pop(r.work.full_name(), r) for r in before.works]
+        """These workloads in place of those that `before` has of the same names, and the others."""
+        measured = {result.workload.full_name(): result for result in self.workloads}
+        workloads = [measured.pop(r.workload.full_name(), r) for r in before.workloads]
         rates = {kind: before.limits.rates[kind] + self.limits.rates[kind] for kind in PEAKS}
-        return self._replace(limits=Limits(rates), works=[*works, *measured.values()])
+        return self._replace(limits=Limits(rates), workloads=[*workloads, *measured.values()])
 
-    def _work(self, result: WorkResult) -> dict[str, Any]:
+    def _workload(self, result: WorkloadResult) -> dict[str, Any]:
         roofline = {
             kind: {peak: result.roofline(kind, self.limits, peak) for peak in PEAKS}
             for kind in KINDS[1:]
         }
         return {
-            **result.work._asdict(),
+            **result.workload._asdict(),
             "rates": result.by_library,
             "roofline": roofline,
             "sum of parts": {kind: result.sum_of_parts(kind) for kind in KINDS[1:]},
@@ -124,12 +124,12 @@ class Results(NamedTuple):
 
 def from_json(tree: dict[str, Any]) -> Results:
     """What `as_json` gave."""
-    works = [_work_result(work) for work in tree["works"]]
-    return Results(tree["machine"], tree["notes"], Limits(tree["limits"]), works)
+    workloads = [_workload_result(workload) for workload in tree["workloads"]]
+    return Results(tree["machine"], tree["notes"], Limits(tree["limits"]), workloads)
 
 
-def _work_result(tree: dict[str, Any]) -> WorkResult:
-    fields = {name: tree[name] for name in Work._fields}
-    result = WorkResult(Work(**{**fields, "hidden": tuple(fields["hidden"])}))
+def _workload_result(tree: dict[str, Any]) -> WorkloadResult:
+    fields = {name: tree[name] for name in Workload._fields}
+    result = WorkloadResult(Workload(**{**fields, "hidden": tuple(fields["hidden"])}))
     result.by_library, result.about, result.notes = tree["rates"], tree["about"], tree["notes"]
     return result

@@ -16,7 +16,7 @@ from a2c_tf.types import ActionMask
 class Distribution(Protocol):
     """A family of distributions over actions; `parameters` is `[..., parameter_size]`.
 
-    Sampled actions are the family's own; `to_env` translates them for the environment.
+    Sampled actions are the family's own; `to_env_action` translates them for the environment.
     """
 
     @property
@@ -25,7 +25,7 @@ class Distribution(Protocol):
         ...
 
     @property
-    def free_size(self) -> int:
+    def constant_size(self) -> int:
         """How many parameters follow that are weights, the same in every state."""
         ...
 
@@ -39,7 +39,7 @@ class Distribution(Protocol):
         """Booleans that say which choices are allowed; 0 where none can be forbidden."""
         ...
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         """The parameters under which what `allowed` `[..., mask_size]` forbids has probability 0
         and no gradient."""
         ...
@@ -60,7 +60,7 @@ class Distribution(Protocol):
         """H(π) = -E[log π], `[...]` float32, in nats."""
         ...
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         """The action as the environment takes it, `[..., *action_shape]`."""
         ...
 
@@ -68,7 +68,7 @@ class Distribution(Protocol):
         """The parameters by the names under which a policy file gives them."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         """What turns those outputs into actions, as plain values, for whoever samples from them."""
         ...
 
@@ -79,4 +79,4 @@ def apply_mask(
     """The parameters as they are where the environment has no mask, `()`, else masked."""
     if isinstance(action_mask, tuple):
         return parameters
-    return distribution.masked(parameters, action_mask)
+    return distribution.apply_mask(parameters, action_mask)

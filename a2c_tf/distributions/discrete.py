@@ -21,7 +21,7 @@ class Categorical:
     num_actions: int
     start: int = 0
     """what the environment calls action 0."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -35,7 +35,7 @@ class Categorical:
     def mask_size(self) -> int:
         return self.num_actions
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         return tf.where(allowed, parameters, FORBIDDEN)
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -59,13 +59,13 @@ class Categorical:
         log_probs = tf.nn.log_softmax(parameters)
         return -tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return action + self.start if self.start else action
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {"type": "categorical", "start": self.start}
 
 
@@ -81,7 +81,7 @@ class MultiCategorical:
     """what the environment calls 0, for each choice."""
     shape: tuple[int, ...]
     """of the environment's action."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -95,7 +95,7 @@ class MultiCategorical:
     def mask_size(self) -> int:
         return sum(self.sizes)
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         return tf.where(allowed, parameters, FORBIDDEN)
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -116,13 +116,13 @@ class MultiCategorical:
         parts = zip(self._choices, self._split(parameters), strict=True)
         return tf.add_n([choice.entropy(logits) for choice, logits in parts])
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return with_shape(action + tf.constant(self.starts, action.dtype), self.shape)
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {
             "type": "multi_categorical",
             "nvec": list(self.sizes),
@@ -151,7 +151,7 @@ class Bernoulli:
 
     shape: tuple[int, ...]
     """of the environment's action."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -165,7 +165,7 @@ class Bernoulli:
     def mask_size(self) -> int:
         return 2 * self.head_size
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         zero, one = allowed[..., ::2], allowed[..., 1::2]
         return tf.where(one, tf.where(zero, parameters, -FORBIDDEN), FORBIDDEN)
 
@@ -184,13 +184,13 @@ class Bernoulli:
         bits = tf.nn.softplus(parameters) - parameters * tf.sigmoid(parameters)
         return tf.reduce_sum(bits, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return with_shape(action, self.shape)
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {"type": "bernoulli", "shape": list(self.shape)}
 
 

@@ -60,7 +60,7 @@ class Bounds:
         low, high = (np.array(x, action.dtype.as_numpy_dtype) for x in (self.low, self.high))
         return with_shape(tf.cast(tf.clip_by_value(action, low, high), dtype), self.shape)
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         """Infinite bounds are None."""
         low, high = ([x if math.isfinite(x) else None for x in b] for b in (self.low, self.high))
         return {"low": low, "high": high, "shape": list(self.shape)}
@@ -92,14 +92,14 @@ class DiagonalGaussian:
         return self.bounds.size
 
     @property
-    def free_size(self) -> int:
+    def constant_size(self) -> int:
         return self.bounds.size
 
     @property
     def noise_size(self) -> int:
         return 2 * self.bounds.size
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         raise ValueError("a Gaussian has no choices that a mask could forbid")
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -119,7 +119,7 @@ class DiagonalGaussian:
         _, log_std = tf.split(parameters, 2, axis=-1)
         return tf.reduce_sum(log_std + 0.5 + LOG_SQRT_2PI, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return self.bounds.clip(self.bounds.in_env_units(action))
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
@@ -130,8 +130,8 @@ class DiagonalGaussian:
             "log_std": log_std + np.log(self.bounds.half_range),
         }
 
-    def describe(self) -> dict[str, Any]:
-        return {"type": "gaussian", **self.bounds.describe()}
+    def manifest_entry(self) -> dict[str, Any]:
+        return {"type": "gaussian", **self.bounds.manifest_entry()}
 
 
 class TanhGaussian(DiagonalGaussian):
@@ -155,7 +155,7 @@ class TanhGaussian(DiagonalGaussian):
         slope = tf.reduce_sum(_log_slope(x) * weights, axis=-1)  # [..., size]
         return super().entropy(parameters) + tf.reduce_sum(slope, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         # tanh rounds to 1 and the scaling may round past a bound
         return self.bounds.clip(self.bounds.in_env_units(tf.tanh(action)))
 
@@ -164,8 +164,8 @@ class TanhGaussian(DiagonalGaussian):
         mean, log_std = tf.split(parameters, 2, axis=-1)
         return {"mean": mean, "log_std": log_std}
 
-    def describe(self) -> dict[str, Any]:
-        return {"type": "tanh_gaussian", **self.bounds.describe()}
+    def manifest_entry(self) -> dict[str, Any]:
+        return {"type": "tanh_gaussian", **self.bounds.manifest_entry()}
 
 
 def standard_normal(noise: tf.Tensor) -> tf.Tensor:

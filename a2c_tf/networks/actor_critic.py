@@ -96,7 +96,7 @@ def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from _layers(layer)
 
 
-class StateIndependent(keras.layers.Layer):
+class LearnedConstant(keras.layers.Layer):
     """Appends weights to `[B, N]`, the same in every row: `[B, N + size]`."""
 
     def __init__(self, size: int, value: float, **settings: str) -> None:
@@ -164,9 +164,9 @@ def _whole(
     policy: keras.KerasTensor, distribution: Distribution, config: NetworkConfig
 ) -> keras.KerasTensor:
     """The policy head with the parameters that are weights."""
-    if not distribution.free_size:
+    if not distribution.constant_size:
         return policy
-    return StateIndependent(distribution.free_size, config.log_std_init, name="log_std")(policy)
+    return LearnedConstant(distribution.constant_size, config.log_std_init, name="log_std")(policy)
 
 
 def _recurrent(

@@ -30,17 +30,17 @@ from a2c_tf.errors import CommandError
 from a2c_tf.training import assembly
 from a2c_tf.types import Accelerate, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
 from a2c_tf.unroll import Advance, Policy, Step, make_advance
-from benchmarks import operations
+from benchmarks import flops
 from benchmarks.workers import protocol
-from benchmarks.works import ACTING, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, STEPPING, TRAINING, Workload
 
 
-def build(work: Work) -> protocol.Built:
+def build(workload: Workload) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
-    config = make_config(work)
+    config = make_config(workload)
     assembly.choose_threads(config)
     env = registry.make(config.env)
-    if not work.has_game:
+    if not workload.has_game:
         env = NoGame(env.spec)
     agent = make_agent(env.spec, config)
     mode = assembly.make_mode(env.spec, agent, config)
@@ -49,23 +49,27 @@ def build(work: Work) -> protocol.Built:
         ACTING: lambda: _acting(env, agent, config),
         TRAINING: lambda: _training(env, agent, config),
     }
-    counted = operations.count(agent.model, work.unroll_length, mode.keeps_activations)
+    counted = flops.count(agent.model, workload.unroll_length, mode.keeps_activations)
     return protocol.Built(makers, {**_about(), "operations": counted._asdict()})
 
 
-def make_config(work: Work) -> Config:
-    """Our settings for the work."""
+def make_config(workload: Workload) -> Config:
+    """Our settings for the workload."""
     return parse(
         {
-            "env": {"id": work.env_id, "backend": work.backend, "num_envs": work.num_envs},
-            "network": {
-                "torso": work.torso,
-                "hidden": list(work.hidden),
-                "activation": work.activation,
-                "precision": work.precision,
+            "env": {
+                "id": workload.env_id,
+                "backend": workload.backend,
+                "num_envs": workload.num_envs,
             },
-            "a2c": {"unroll_length": work.unroll_length},
-            "run": {"total_steps": 10**12, "compile": work.compile},
+            "network": {
+                "torso": workload.torso,
+                "hidden": list(workload.hidden),
+                "activation": workload.activation,
+                "precision": workload.precision,
+            },
+            "a2c": {"unroll_length": workload.unroll_length},
+            "run": {"total_steps": 10**12, "compile": workload.compile},
         }
     )
 
@@ -120,7 +124,7 @@ def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
 def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """The environment alone, with random actions."""
     distribution, start = agent.distribution, agent.start(env, make_seeds(0))
-    size = distribution.head_size + distribution.free_size
+    size = distribution.head_size + distribution.constant_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
 
     def policy(observation: Any, core_state: CoreState) -> StepOutput:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bare_loop`: Pong by our environment and by ale-py's bare loop, in turns.
+"""`python -m benchmarks.ale_loop`: Pong by our environment and by ale-py's bare loop, in turns.
 
 Both step the same emulators. Those of two processes may differ in speed by a third, so that
 `benchmarks.throughput`, which measures each loop in a process of its own, tells less of the loops.
@@ -31,7 +31,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
     from a2c_tf.agent import make_agent
     from a2c_tf.envs.host import atari
     from benchmarks.workers import ours
-    from benchmarks.works import PONG
+    from benchmarks.workloads import PONG
 
     config = ours.make_config(PONG._replace(num_envs=num_envs))
     vector_env = atari.make_ale_vector(config.env)
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bare_loop", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ale_loop", description=__doc__)
     parser.add_argument("--num-envs", type=at_least(1), default=128)
     parser.add_argument("--turns", type=at_least(2), default=200, help="of each loop")
     return parser.parse_args()

@@ -14,7 +14,7 @@ import numpy as np
 LAYERS = (keras.layers.Conv2D, keras.layers.Dense)
 
 
-class Operations(NamedTuple):
+class Flops(NamedTuple):
     """For one step of one environment."""
 
     acting: int
@@ -24,14 +24,14 @@ class Operations(NamedTuple):
     in T."""
 
 
-def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Operations:
+def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Flops:
     """What the package does with a network whose torso is shared, and which has no memory."""
     layers = [layer for layer in model.layers if isinstance(layer, LAYERS)]
     forward = sum(2 * multiplications(layer) for layer in layers)
     # gradients of the weights, and of the inputs but for the first layer's, the observation
     backward = 2 * forward - 2 * multiplications(layers[0])
     passes = 1 if keeps_activations else 2
-    return Operations(forward, passes * forward + backward + round(forward / unroll_length))
+    return Flops(forward, passes * forward + backward + round(forward / unroll_length))
 
 
 def multiplications(layer: keras.layers.Layer) -> int:
