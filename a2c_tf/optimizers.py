@@ -17,7 +17,7 @@ Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
 class RMSpropTF1(keras.optimizers.Optimizer):
-    """RMSprop whose mean square starts at one and whose ε stands inside the root:
+    """RMSprop whose mean square starts at one and whose ε stands inside the root.
 
         s ← ρ·s + (1-ρ)·g²,  s_0 = 1
         w ← w - lr · g / sqrt(s + ε)
@@ -94,12 +94,14 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
 
 
 def make_schedule(value: float, config: ScheduleConfig, total_steps: int) -> Schedule:
-    """Returns the schedule that starts at `value`. With x = steps / total_steps, at most 1, it is
+    """Returns the schedule of a coefficient that starts at `value`.
 
         constant:   value
         linear:     value · (1 - x)
         cosine:     value · (1 + cos πx) / 2    (Loshchilov and Hutter, 2017, without restarts)
         piecewise:  value · the factor of the last milestone (step, factor) that was reached
+
+    with x = steps / total_steps, at most 1.
 
     Args:
       value: the coefficient at the start.

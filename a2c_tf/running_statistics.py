@@ -17,7 +17,7 @@ EPSILON = 1e-8
 
 
 class Moments(NamedTuple):
-    """Of a set of numbers, or of arrays number by number; float64."""
+    """Count, mean and squares of a set of numbers, or of arrays number by number; float64."""
 
     count: tf.Tensor
     """scalar, how many there are."""
@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 
 
 def moments_of(x: tf.Tensor, weight: tf.Tensor) -> Moments:
-    """The moments of the rows of `x` `[N, ...]`, each counted `weight` `[N]` times, 0 or 1."""
+    """Returns the moments of those rows of `x` `[N, ...]` whose `weight` `[N]` is 1, not 0."""
     x, weight = tf.cast(x, tf.float64), tf.cast(weight, tf.float64)
     weight = tf.reshape(weight, [-1] + [1] * (x.shape.rank - 1))
     count = tf.reduce_sum(weight)
@@ -37,9 +37,9 @@ def moments_of(x: tf.Tensor, weight: tf.Tensor) -> Moments:
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """The moments of the union:
+    """Returns the moments of the union of two sets.
 
-    mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
+        mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
 
     with δ = mean_b - mean_a and n = n_a + n_b.
     """
@@ -51,7 +51,7 @@ def merge(a: Moments, b: Moments) -> Moments:
 
 
 class RewardScale:
-    """Divides rewards by the standard deviation of the discounted return so far, clipped to ±10:
+    """Divides rewards by the standard deviation of the discounted return so far, clipped to ±10.
 
         R ← γ·R + r within an episode,    r / sqrt(Var[R] + ε)
 
@@ -70,11 +70,11 @@ class RewardScale:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All that it remembers."""
+        """All variables, for checkpoints."""
         return [self._returns, *self._moments]
 
     def scale(self, reward: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """The scaled rewards of an unroll, once its returns are counted in.
+        """Returns the scaled rewards of an unroll, once its returns are merged in.
 
         Args:
           reward: `[T, B]`, 0 in the row of an autoreset.

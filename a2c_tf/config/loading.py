@@ -41,7 +41,7 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def find(name_or_path: str) -> Path:
-    """The YAML file of that path, or of that name in `configs/`."""
+    """Returns the YAML file of that path, or of that name in `configs/`."""
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
@@ -56,12 +56,12 @@ def find(name_or_path: str) -> Path:
 
 
 def names() -> list[str]:
-    """The configs that come with the package."""
+    """Returns the names of the configs that come with the package."""
     return sorted(path.stem for path in _config_dir().glob("*.yaml"))
 
 
 def parse(tree: dict[str, Any]) -> Config:
-    """The checked config of a tree of sections.
+    """Returns the checked config of a tree of sections.
 
     Raises:
       ConfigError: with one line that names every setting that is wrong.
@@ -74,14 +74,14 @@ def parse(tree: dict[str, Any]) -> Config:
 
 
 def to_yaml(config: Config) -> str:
-    """Every setting as YAML, from which `load` gives the same config."""
+    """Returns every setting as YAML, from which `load` makes the same config."""
     text = io.StringIO()
     YAML().dump(config.model_dump(mode="json"), text)
     return text.getvalue()
 
 
 def check_resumable(started_with: Config, config: Config) -> None:
-    """Makes sure that a run can go on with `config`.
+    """Checks that a run can go on with `config`.
 
     Raises:
       ConfigError: naming the settings that differ and may not: all but those of `run` without
@@ -98,12 +98,12 @@ def check_resumable(started_with: Config, config: Config) -> None:
 
 
 def _may_change(name: str) -> bool:
-    """Whether a run may go on with another value of that setting."""
+    """Returns whether a run may go on with another value of that setting."""
     return name == "optimizer.learning_rate" or (name.startswith("run.") and name != "run.seed")
 
 
 def _flat(config: Config) -> dict[str, Any]:
-    """Every setting by its dotted name."""
+    """Returns every setting by its dotted name."""
     return dict(_leaves(config.model_dump()))
 
 
@@ -116,7 +116,7 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _config_dir() -> Path:
-    """Beside the package in a checkout, inside it once installed."""
+    """Returns the folder beside the package in a checkout, inside it once installed."""
     installed = PACKAGE_DIR / "configs"
     return installed if installed.is_dir() else PACKAGE_DIR.parent / "configs"
 
@@ -141,7 +141,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     try:
         value = YAML(typ="safe").load(text)
     except (YAMLError, ValueError):
-        raise ConfigError(f"override {override!r}: {text!r} is no YAML value") from None
+        raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
     for i, section in enumerate(sections, 1):
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict) and i > 1:
@@ -182,5 +182,6 @@ def _unknown(location: str) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
+    """Returns a suggestion for an error: the known word that is most like `word`, if any is."""
     matches = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {matches[0]}?" if matches else ""

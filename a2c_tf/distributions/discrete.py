@@ -39,11 +39,12 @@ class Categorical:
         return tf.where(allowed, parameters, FORBIDDEN)
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """Gumbel-max: argmax(logits - log(-log u)) has the distribution softmax(logits)."""
+        """Returns argmax(logits - log(-log u)), which follows softmax(logits): Gumbel-max."""
         # as one row that two operations read, XLA computes the logarithms and the random numbers
         # as vectors; within a lone argmax, or in short rows, one by one, in ten times the time
-        gumbel = -tf.math.log(-tf.math.log(tf.reshape(noise, [-1])))
-        perturbed = tf.reshape(tf.reshape(parameters, [-1]) + gumbel, tf.shape(parameters))
+        gumbel = -tf.math.log(-tf.math.log(tf.reshape(noise, [-1])))  # [N·num_actions]
+        flat = tf.reshape(parameters, [-1]) + gumbel  # [N·num_actions]
+        perturbed = tf.reshape(flat, tf.shape(parameters))  # [..., num_actions]
         highest = tf.reduce_max(perturbed, axis=-1, keepdims=True)
         return tf.argmax(tf.cast(perturbed == highest, tf.int32), axis=-1, output_type=tf.int32)
 
@@ -100,11 +101,14 @@ class MultiCategorical:
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         parts = zip(self._choices, self._split(parameters), self._split(noise), strict=True)
-        return tf.stack([choice.sample(logits, u) for choice, logits, u in parts], axis=-1)
+        samples = [choice.sample(logits, u) for choice, logits, u in parts]
+        return tf.stack(samples, axis=-1)  # [..., choices]
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         parts = zip(self._choices, self._split(parameters), strict=True)
-        return tf.stack([choice.mode(logits) for choice, logits in parts], axis=-1)
+        return tf.stack(
+            [choice.mode(logits) for choice, logits in parts], axis=-1
+        )  # [..., choices]
 
     def log_prob(self, parameters: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
         parts = zip(
@@ -180,7 +184,7 @@ class Bernoulli:
         return -tf.reduce_sum(tf.nn.softplus(signs * parameters), axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """softplus(l) - l·sigmoid(l) a bit."""
+        """Returns Σ softplus(l) - l·sigmoid(l) over the bits."""
         bits = tf.nn.softplus(parameters) - parameters * tf.sigmoid(parameters)
         return tf.reduce_sum(bits, axis=-1)
 
@@ -195,5 +199,5 @@ class Bernoulli:
 
 
 def with_shape(action: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """`[B, size]` as `[B, *shape]`."""
+    """Reshapes `[B, size]` to `[B, *shape]`."""
     return action if len(shape) == 1 else tf.reshape(action, [-1, *shape])

@@ -19,7 +19,7 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """The range of each number of an action; where it is finite, ±1 stands for its ends."""
+    """The range of each dimension of an action; where it is finite, ±1 stands for its ends."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -28,6 +28,7 @@ class Bounds:
 
     @classmethod
     def of(cls, space: gymnasium.spaces.Box) -> Bounds:
+        """Returns the bounds of a `Box`."""
         low, high = (tuple(map(float, bound.flat)) for bound in (space.low, space.high))
         return cls(low, high, space.shape, str(space.dtype))
 
@@ -41,19 +42,27 @@ class Bounds:
 
     @property
     def centre(self) -> np.ndarray:
-        """What 0 stands for, `[size]` float32."""
+        """Middle of each bounded action dimension, 0 where unbounded, `[size]` float32."""
         return self._ends.mean(axis=0, dtype=np.float32)
 
     @property
     def half_range(self) -> np.ndarray:
-        """What 1 is further than 0, `[size]` float32."""
+        """Half the width of each bounded action dimension, 1 where unbounded, `[size]` float32."""
         return (np.diff(self._ends, axis=0)[0] / 2).astype(np.float32)
 
     def in_env_units(self, action: tf.Tensor) -> tf.Tensor:
+        """Returns centre + half_range · action."""
         return self.centre + self.half_range * action
 
     def clip(self, action: tf.Tensor) -> tf.Tensor:
-        """An action in the environment's units, `[B, size]`, as it takes it, `[B, *shape]`."""
+        """Clips an action in the environment's units to its bounds.
+
+        Args:
+          action: `[B, size]` float32.
+
+        Returns:
+          `[B, *shape]` in the environment's dtype.
+        """
         dtype = tf.as_dtype(self.dtype)
         # bounds of float64 may be no numbers of float32
         action = tf.cast(action, dtype) if dtype.is_floating else action
@@ -61,7 +70,7 @@ class Bounds:
         return with_shape(tf.cast(tf.clip_by_value(action, low, high), dtype), self.shape)
 
     def manifest_entry(self) -> dict[str, Any]:
-        """Infinite bounds are None."""
+        """Returns bounds and shape as plain values; infinite bounds are None."""
         low, high = ([x if math.isfinite(x) else None for x in b] for b in (self.low, self.high))
         return {"low": low, "high": high, "shape": list(self.shape)}
 
@@ -79,8 +88,8 @@ class Bounds:
 class DiagonalGaussian:
     """Independent normal numbers, clipped to the bounds on their way to the environment.
 
-    The parameters are the means, which the policy head gives, and the logarithms of the standard
-    deviations, which are weights; both count in half ranges of the action, where it has bounds.
+    The parameters are the means, outputs of the policy head, and the logarithms of the standard
+    deviations, which are weights; both are in half ranges of the action, where it has bounds.
     Densities are those before clipping (as everywhere in A2C: the clip belongs to the environment).
     """
 
@@ -115,7 +124,7 @@ class DiagonalGaussian:
         return tf.reduce_sum(-0.5 * tf.square(z) - log_std - LOG_SQRT_2PI, axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """log σ + (1 + log 2π) / 2 a number."""
+        """Returns Σ log σ + (1 + log 2π) / 2 over the dimensions."""
         _, log_std = tf.split(parameters, 2, axis=-1)
         return tf.reduce_sum(log_std + 0.5 + LOG_SQRT_2PI, axis=-1)
 
@@ -123,7 +132,7 @@ class DiagonalGaussian:
         return self.bounds.clip(self.bounds.in_env_units(action))
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Both in the environment's units."""
+        """Returns mean and log_std, both in the environment's units."""
         mean, log_std = tf.split(parameters, 2, axis=-1)
         return {
             "mean": self.bounds.in_env_units(mean),
@@ -148,7 +157,7 @@ class TanhGaussian(DiagonalGaussian):
         return super().log_prob(parameters, action) - tf.reduce_sum(_log_slope(action), axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """H(x) + E[log(1 - tanh² x)], the expectation by Gauss-Hermite quadrature."""
+        """Returns H(x) + E[log(1 - tanh² x)], the expectation by Gauss-Hermite quadrature."""
         mean, log_std = tf.split(parameters, 2, axis=-1)
         x = mean[..., tf.newaxis] + tf.exp(log_std)[..., tf.newaxis] * np.float32(NODES)
         weights = np.float32(WEIGHTS / WEIGHTS.sum())
@@ -160,7 +169,7 @@ class TanhGaussian(DiagonalGaussian):
         return self.bounds.clip(self.bounds.in_env_units(tf.tanh(action)))
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Both before tanh."""
+        """Returns mean and log_std, both before tanh."""
         mean, log_std = tf.split(parameters, 2, axis=-1)
         return {"mean": mean, "log_std": log_std}
 
@@ -169,7 +178,7 @@ class TanhGaussian(DiagonalGaussian):
 
 
 def standard_normal(noise: tf.Tensor) -> tf.Tensor:
-    """Normal numbers `[..., size]` from uniform ones `[..., 2·size]` (Box and Muller, 1958).
+    """Returns normal numbers `[..., size]` from uniform ones `[..., 2·size]` (Box, Muller, 1958).
 
     The inverse distribution function would take half as many, but XLA's is off by up to 3e-3.
     """
@@ -178,5 +187,5 @@ def standard_normal(noise: tf.Tensor) -> tf.Tensor:
 
 
 def _log_slope(x: tf.Tensor) -> tf.Tensor:
-    """log(1 - tanh² x) = 2 (log 2 - x - softplus(-2x)), which does not cancel."""
+    """Returns log(1 - tanh² x) as 2 (log 2 - x - softplus(-2x)), which does not cancel."""
     return 2.0 * (math.log(2.0) - x - tf.nn.softplus(-2.0 * x))

@@ -192,7 +192,7 @@ def test_missing_bounds_are_described_as_none():
 def test_what_has_no_finite_bounds_cannot_be_squashed():
     with pytest.raises(ValueError, match="no finite bounds"):
         distributions.for_space(FREE, squash=True)
-    with pytest.raises(ValueError, match=r"Discrete\(2\) is no Box"):
+    with pytest.raises(ValueError, match=r"Discrete\(2\) is not a Box"):
         distributions.for_space(gymnasium.spaces.Discrete(2), squash=True)
 
 
