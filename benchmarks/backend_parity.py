@@ -26,7 +26,7 @@ STARTS = {
 
 
 def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | None) -> list[str]:
-    """The words by which a user starts the run, or goes on with one that is branched off here."""
+    """Returns the words by which a user starts the run, or resumes a branch of a checkpoint."""
     settings = [f"env.backend={backend}", *STARTS[backend], *overrides]
     if checkpoint is None:
         return ["pong", *settings, "--overwrite"]
@@ -37,7 +37,7 @@ def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | N
 
 
 def run(folders: dict[str, Path], overrides: list[str], checkpoint: Path | None) -> None:
-    """All backends at once; raises where one of them fails."""
+    """Runs all backends at once; raises SystemExit where one of them fails."""
     processes = []
     for backend, folder in folders.items():
         words = begin(backend, folder, overrides, checkpoint)
@@ -49,7 +49,7 @@ def run(folders: dict[str, Path], overrides: list[str], checkpoint: Path | None)
 
 
 def compare(folders: dict[str, Path]) -> bool:
-    """Prints what the first, the second, ... checkpoint of each run holds; whether it is the same.
+    """Prints the first, second, ... checkpoint of each run and returns whether all are the same.
 
     Where a run has more of them than another, as one that is still going on, the rest is left out.
     """

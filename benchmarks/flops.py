@@ -15,7 +15,7 @@ LAYERS = (keras.layers.Conv2D, keras.layers.Dense)
 
 
 class Flops(NamedTuple):
-    """For one step of one environment."""
+    """Floating-point operations for one step of one environment."""
 
     acting: int
     """a forward pass."""
@@ -25,7 +25,7 @@ class Flops(NamedTuple):
 
 
 def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Flops:
-    """What the package does with a network whose torso is shared, and which has no memory."""
+    """Counts the operations of a network whose torso is shared, and which has no memory."""
     layers = [layer for layer in model.layers if isinstance(layer, LAYERS)]
     forward = sum(2 * multiplications(layer) for layer in layers)
     # gradients of the weights, and of the inputs but for the first layer's, the observation
@@ -35,6 +35,6 @@ def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Fl
 
 
 def multiplications(layer: keras.layers.Layer) -> int:
-    """Of one sample in a convolution or a matrix product: places times the kernel's size."""
+    """Returns those of one sample in a convolution or a matrix product: places x kernel size."""
     places = int(np.prod(layer.output.shape[1:-1]))
     return places * int(np.prod(layer.kernel.shape))

@@ -1,4 +1,4 @@
-"""The parent's side of `benchmarks.workers.protocol`: starts workers and asks them in turn."""
+"""The parent's side of `benchmarks.workers.protocol`: starts workers and uses them in turn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Library(NamedTuple):
-    """One whose speed is measured, or a part of one."""
+    """A library whose speed is measured, or a part of one."""
 
     name: str
     module: str
@@ -76,7 +76,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A process that measures one workload, and sleeps until it is asked to."""
+    """A process that measures one workload, and sleeps between measurements."""
 
     def __init__(self, process: subprocess.Popen[str], errors: IO[str]) -> None:
         self._process = process
@@ -88,7 +88,7 @@ class Worker:
         self.about: dict[str, Any] = {}
 
     def wait_until_ready(self) -> None:
-        """Raises WorkerError where the process ended."""
+        """Waits for the first calls; raises WorkerError where the process ended."""
         started = time.perf_counter()
         while "ready" not in (message := self._read()):
             self.first_seconds[message["first"]] = message["seconds"]
@@ -96,7 +96,7 @@ class Worker:
         self.about = message["ready"]
 
     def measure(self, kind: str) -> Measurement:
-        """One turn; raises WorkerError where the process ended."""
+        """Measures one turn; raises WorkerError where the process ended."""
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # `_read` finds out why
             self._process.stdin.write(f"{kind}\n")
@@ -120,11 +120,11 @@ def started(
     kinds: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Worker]:
-    """A worker that is ready; it has nothing to save and is killed in the end.
+    """Yields a worker that is ready; it has nothing to save and is killed in the end.
 
     Args:
-      library: whose speed.
-      workload: at what.
+      library: which is measured.
+      workload: what it does.
       kinds: those to be measured; None: all of the library's.
       environment: variables of the process.
 

@@ -15,17 +15,20 @@ Rates = dict[str, list[float]]
 
 
 class Spread(NamedTuple):
+    """Median and range of some rates."""
+
     median: float
     low: float
     high: float
 
 
 def spread(rates: list[float]) -> Spread:
+    """Returns median and range."""
     return Spread(statistics.median(rates), min(rates), max(rates))
 
 
 class Limits(NamedTuple):
-    """Of the machine."""
+    """Rates that the machine reaches at most."""
 
     rates: Rates
 
@@ -34,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class WorkloadResult:
-    """One workload in all libraries."""
+    """The figures of one workload in all libraries."""
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
@@ -53,9 +56,10 @@ class WorkloadResult:
         return spread(rates) if rates else None
 
     def roofline(self, kind: str, limits: Limits, peak: str = FLOAT32) -> float | None:
-        """Steps a second if one step took the time of its environment, measured alone, and of
+        """Returns the steps a second by a lower bound for the seconds of a step.
 
-        operations of the network / operations a second of a matrix product
+        seconds of its environment, measured alone
+        + operations of the network / operations a second of a matrix product
         """
         game = self._game_alone()
         if kind == STEPPING or game is None:
@@ -65,33 +69,38 @@ class WorkloadResult:
         return 1 / (1 / game + operations / limits.median(peak))
 
     def sum_of_parts(self, kind: str) -> float | None:
-        """Steps a second if one step took the time of its environment and of the network, each
-        measured alone."""
+        """Returns the steps a second if a step took the times of environment and network.
+
+        Each of them is measured alone.
+        """
         game, network = self._game_alone(), self.spread(NETWORK.name, kind)
         if kind == STEPPING or game is None or network is None:
             return None
         return 1 / (1 / game + 1 / network.median)
 
     def _game_alone(self) -> float | None:
-        """Steps a second of the emulator's bare loop, else of our game."""
+        """Returns the steps a second of the emulator's bare loop, else of our game."""
         name = EMULATOR.name if self.workload.is_atari else OURS.name
         alone = self.spread(name, STEPPING)
         return alone.median if alone else None
 
 
 class Results(NamedTuple):
+    """Everything that `benchmarks.throughput` measured."""
+
     machine: dict[str, str | int]
     notes: list[str]
     limits: Limits
     workloads: list[WorkloadResult]
 
     def libraries(self) -> list[str]:
-        """Those with figures, ours first."""
+        """Returns the libraries with figures, ours first."""
         measured = {name for result in self.workloads for name in result.by_library}
         order = [library.name for library in (OURS, OURS_BFLOAT16, *PEERS, *PARTS)]
         return [name for name in order if name in measured]
 
     def as_json(self) -> dict[str, Any]:
+        """Returns plain values, from which `from_json` restores the results."""
         return {
             "machine": self.machine,
             "notes": self.notes,
@@ -101,7 +110,7 @@ class Results(NamedTuple):
         }
 
     def updating(self, before: Results) -> Results:
-        """These workloads in place of those that `before` has of the same names, and the others."""
+        """Replaces workloads of the same names in `before` by these, and keeps the others."""
         measured = {result.workload.full_name(): result for result in self.workloads}
         workloads = [measured.pop(r.workload.full_name(), r) for r in before.workloads]
         rates = {kind: before.limits.rates[kind] + self.limits.rates[kind] for kind in PEAKS}
@@ -123,7 +132,7 @@ class Results(NamedTuple):
 
 
 def from_json(tree: dict[str, Any]) -> Results:
-    """What `as_json` gave."""
+    """Returns the results that `as_json` wrote."""
     workloads = [_workload_result(workload) for workload in tree["workloads"]]
     return Results(tree["machine"], tree["notes"], Limits(tree["limits"]), workloads)
 

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.scaling`: what training costs as the work grows, and what a start costs.
+"""`python -m benchmarks.scaling`: the cost of training as the work grows, and of a start.
 
 Environments B, steps T, the network's width, ways to compile, and precision: each point in a
-process of its own, of which it gives the speed, the time of the first call (tracing, compiling and
-one update) and the largest memory. The first start finds no bytecode of Python, as after an
+process of its own, whose speed, time of the first call (tracing, compiling and one update) and
+largest memory are measured. The first start finds no bytecode of Python, as after an
 installation.
 """
 
@@ -40,7 +40,7 @@ HEADER = (
 
 
 class Point(NamedTuple):
-    """What one process measured."""
+    """The measurements of one process."""
 
     workload: Workload
     rates: list[float]
@@ -74,7 +74,7 @@ class Start(NamedTuple):
 
 
 def workloads() -> list[Workload]:
-    """Every point once; Pong for its memory."""
+    """Returns every point once; Pong for its memory."""
     bases = (cartpole(B), minatar("Breakout", B))
     grown = [
         workload
@@ -91,6 +91,7 @@ def workloads() -> list[Workload]:
 
 
 def measure(workload: Workload, rounds: int) -> Point:
+    """Measures one point."""
     with started(OURS, workload, (TRAINING,)) as worker:
         turns = [worker.measure(TRAINING) for _ in range(rounds)]
         rates, peak = [turn.rate for turn in turns], max(turn.peak_bytes for turn in turns)
@@ -98,6 +99,7 @@ def measure(workload: Workload, rounds: int) -> Point:
 
 
 def measure_start(workload: Workload) -> Start:
+    """Measures a start without bytecode, and one with it."""
     with tempfile.TemporaryDirectory() as folder:
         seconds, bytecode = [], {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(2):

@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def _updated(before: Results, results: Results) -> Results:
-    """With the other workloads of a file that this machine wrote."""
+    """Adds the other workloads of a file that this machine wrote."""
     if before.machine == results.machine:
         return results.updating(before)
     _tell(f"starting a new file: the old one is of {before.machine}")
@@ -68,7 +68,7 @@ def _updated(before: Results, results: Results) -> Results:
 
 
 def measure(workload: Workload, libraries: list[Library], rounds: int) -> WorkloadResult:
-    """Every kind in every library once a round; a library that fails is noted and left out."""
+    """Measures every kind in every library once a round; a library that fails is noted."""
     result = WorkloadResult(workload)
     workers: dict[str, Worker] = {}
     with contextlib.ExitStack() as stack:
@@ -102,7 +102,7 @@ def _take_turns(
 
 
 def measure_limits(rounds: int) -> Limits:
-    """What the machine can do."""
+    """Measures what the machine can do."""
     kinds = (FLOAT32, BFLOAT16)
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     _tell("limits of the machine")
@@ -114,7 +114,7 @@ def measure_limits(rounds: int) -> Limits:
 
 
 def _libraries(peers: bool) -> tuple[list[Library], list[str]]:
-    """Ours and the peers that are installed, and a note for each that is not."""
+    """Returns ours and the peers that are installed, and a note for each that is not."""
     wanted = PEERS if peers else ()
     missing = [peer for peer in wanted if not peer.python.exists()]
     notes = [f"{peer.name} is not measured: make peers installs it" for peer in missing]

@@ -10,12 +10,13 @@ from benchmarks.workloads import KINDS, TRAINING
 
 
 def text(results: Results) -> str:
+    """Returns all tables and notes."""
     parts = [_machine(results), _limits(results), _steps(results), _ratios(results)]
     return "\n\n".join([*parts, *_notes(results)])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """Aligned; the first `left` columns to the left."""
+    """Returns an aligned Markdown table; the first `left` columns are aligned to the left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
 
@@ -30,7 +31,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> st
 
 
 def number(rates: Sequence[float], scale: float = 1.0, digits: int = 0) -> str:
-    """Median and range."""
+    """Returns median and range as text."""
     median, low, high = (f"{x / scale:,.{digits}f}" for x in spread(list(rates)))
     return f"{median} ({low} to {high})"
 

@@ -1,4 +1,4 @@
-"""What is measured: environments, networks and batches, the same for every library."""
+"""The workloads: environments, networks and batches, the same for every library."""
 
 from __future__ import annotations
 
@@ -60,11 +60,12 @@ class Workload(NamedTuple):
 
 
 def cartpole(num_envs: int) -> Workload:
+    """Returns CartPole with B environments."""
     return Workload("CartPole", "CartPole-v1", num_envs)
 
 
 def minatar(game: str, num_envs: int) -> Workload:
-    """As MinAtar's v1: the actions that the game knows, sticky with probability 0.1."""
+    """Returns a game as MinAtar's v1 has it: only its own actions, sticky with probability 0.1."""
     return Workload(game, f"MinAtar/{game}-v1", num_envs, "auto", "minatar", (128,), "relu")
 
 

@@ -106,9 +106,8 @@ class MultiCategorical:
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         parts = zip(self._choices, self._split(parameters), strict=True)
-        return tf.stack(
-            [choice.mode(logits) for choice, logits in parts], axis=-1
-        )  # [..., choices]
+        modes = [choice.mode(logits) for choice, logits in parts]
+        return tf.stack(modes, axis=-1)  # [..., choices]
 
     def log_prob(self, parameters: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
         parts = zip(

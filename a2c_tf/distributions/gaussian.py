@@ -112,20 +112,20 @@ class DiagonalGaussian:
         raise ValueError("a Gaussian has no choices that a mask could forbid")
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return mean + tf.exp(log_std) * standard_normal(noise)
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         return parameters[..., : self.bounds.size]
 
     def log_prob(self, parameters: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         z = (action - mean) * tf.exp(-log_std)
         return tf.reduce_sum(-0.5 * tf.square(z) - log_std - LOG_SQRT_2PI, axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
         """Returns Σ log σ + (1 + log 2π) / 2 over the dimensions."""
-        _, log_std = tf.split(parameters, 2, axis=-1)
+        _, log_std = tf.split(parameters, 2, axis=-1)  # [..., size]
         return tf.reduce_sum(log_std + 0.5 + LOG_SQRT_2PI, axis=-1)
 
     def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
@@ -133,7 +133,7 @@ class DiagonalGaussian:
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Returns mean and log_std, both in the environment's units."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return {
             "mean": self.bounds.in_env_units(mean),
             "log_std": log_std + np.log(self.bounds.half_range),
@@ -158,7 +158,7 @@ class TanhGaussian(DiagonalGaussian):
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
         """Returns H(x) + E[log(1 - tanh² x)], the expectation by Gauss-Hermite quadrature."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         x = mean[..., tf.newaxis] + tf.exp(log_std)[..., tf.newaxis] * np.float32(NODES)
         weights = np.float32(WEIGHTS / WEIGHTS.sum())
         slope = tf.reduce_sum(_log_slope(x) * weights, axis=-1)  # [..., size]
@@ -170,7 +170,7 @@ class TanhGaussian(DiagonalGaussian):
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Returns mean and log_std, both before tanh."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return {"mean": mean, "log_std": log_std}
 
     def manifest_entry(self) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def standard_normal(noise: tf.Tensor) -> tf.Tensor:
 
     The inverse distribution function would take half as many, but XLA's is off by up to 3e-3.
     """
-    radius, angle = tf.split(noise, 2, axis=-1)
+    radius, angle = tf.split(noise, 2, axis=-1)  # [..., size] each
     return tf.sqrt(-2.0 * tf.math.log(radius)) * tf.cos(2 * math.pi * angle)
 
 

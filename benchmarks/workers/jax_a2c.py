@@ -4,7 +4,7 @@ How its games differ from ours and MinAtar's:
 - gymnax has no sticky actions; they are added here, with 0.1.
 - Time limits of gymnax that MinAtar does not have are lifted; CartPole's 500 and Freeway's 2,500
   stay.
-- An episode starts anew in the step that ends it, where ours takes a step for that, which is not
+- The next episode starts in the step that ends it, where ours takes a step for that, which is not
   counted; as in PureJaxRL, an episode that runs out of time counts as one that failed.
 - Random numbers, and details of Asterix, Seaquest and Space Invaders, are gymnax's own.
 
@@ -48,7 +48,7 @@ class Environments(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """What is carried from step to step."""
+    """The state that is carried from step to step."""
 
     observation: jax.Array
     state: Any
@@ -56,6 +56,8 @@ class Runner(NamedTuple):
 
 
 class Transition(NamedTuple):
+    """One step of every environment."""
+
     observation: jax.Array
     action: jax.Array
     reward: jax.Array
@@ -93,7 +95,7 @@ def make_environments(workload: Workload) -> Environments:
 
 
 def make_step(envs: Environments, workload: Workload, network: bool) -> Callable[..., Any]:
-    """(runner, parameters) -> runner, transition; actions of the network, or random ones."""
+    """Returns (runner, parameters) -> runner, transition, with the network's or random actions."""
 
     def step(runner: Runner, parameters: Any) -> tuple[Runner, Transition]:
         key, action_key, step_key = jax.random.split(runner.key, 3)
@@ -110,7 +112,7 @@ def make_step(envs: Environments, workload: Workload, network: bool) -> Callable
 
 
 def loss(parameters: Any, rows: Transition, returns: jax.Array, workload: Workload) -> jax.Array:
-    """That of A2C; `rows` and `returns` lead with `[T, B]`."""
+    """Returns the loss of A2C; `rows` and `returns` lead with `[T, B]`."""
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
     output, returns = jax_network.apply(parameters, flat.observation, workload), returns.reshape(-1)
     log_probs = jax.nn.log_softmax(output.logits)
@@ -130,7 +132,7 @@ def n_step_returns(rows: Transition, bootstrap: jax.Array) -> jax.Array:
 
 
 def make_optimizer() -> optax.GradientTransformation:
-    """RMSprop as TensorFlow 1 had it, after clipping."""
+    """Returns RMSprop as TensorFlow 1 had it, after clipping."""
     return optax.chain(
         optax.clip_by_global_norm(MAX_GRAD_NORM),
         optax.rmsprop(LEARNING_RATE, decay=0.99, eps=1e-5, initial_scale=1.0),
@@ -140,7 +142,7 @@ def make_optimizer() -> optax.GradientTransformation:
 def make_update(
     step: Callable[..., Any], workload: Workload, optimizer: optax.GradientTransformation
 ) -> Callable[..., Any]:
-    """(runner, parameters, optimizer's state) after an unroll and an update."""
+    """Returns a function of (runner, parameters, optimizer's state): one unroll and update."""
 
     def update(carry: Any, _: None) -> tuple[Any, None]:
         runner, parameters, optimizer_state = carry

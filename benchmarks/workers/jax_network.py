@@ -16,6 +16,8 @@ ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
 
 
 class Output(NamedTuple):
+    """Outputs of the network."""
+
     logits: jax.Array  # [B, A]
     value: jax.Array  # [B]
 
@@ -23,7 +25,7 @@ class Output(NamedTuple):
 def initial(
     key: jax.Array, workload: Workload, observation_shape: tuple[int, ...], actions: int
 ) -> Parameters:
-    """Orthogonal kernels, biases of zero."""
+    """Returns orthogonal kernels, and biases of zero."""
     shapes, width = {}, observation_shape[-1]
     if workload.torso == "minatar":
         height, columns, channels = observation_shape
@@ -44,6 +46,7 @@ def initial(
 
 
 def apply(parameters: Parameters, observation: jax.Array, workload: Workload) -> Output:
+    """Applies the network to `[B, ...]`."""
     activate, x = ACTIVATIONS[workload.activation], observation
     if "conv" in parameters:
         convolve = _convolved if workload.convolution == "lax" else _multiplied

@@ -27,7 +27,7 @@ SIZE = 2048
 
 
 def build(workload: Workload) -> protocol.Built:
-    """`workload` says how many games of ALE; the matrices are always the same."""
+    """Returns the makers; `workload` sets the number of ALE's games, the matrices are fixed."""
     makers = {
         FLOAT32: lambda: _matrix_product(tf.float32),
         BFLOAT16: lambda: _matrix_product(tf.bfloat16),

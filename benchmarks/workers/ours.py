@@ -54,7 +54,7 @@ def build(workload: Workload) -> protocol.Built:
 
 
 def make_config(workload: Workload) -> Config:
-    """Our settings for the workload."""
+    """Returns our settings for the workload."""
     return parse(
         {
             "env": {
@@ -75,10 +75,10 @@ def make_config(workload: Workload) -> Config:
 
 
 class NoGame:
-    """What is left is the time of the network.
+    """An environment that takes no time, so that the network alone is measured.
 
     The same observations come, a place further at each step, and actions are rewarded by their
-    numbers: or XLA would see that one acting pass serves all steps, or none is needed.
+    numbers: or XLA would see that one acting pass serves all steps, or that it needs no pass.
     """
 
     def __init__(self, spec: EnvSpec) -> None:
@@ -122,7 +122,7 @@ def _acting(env: Environment, agent: Agent, config: Config) -> protocol.Run:
 
 
 def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Run:
-    """The environment alone, with random actions."""
+    """Returns a run of the environment alone, with random actions."""
     distribution, start = agent.distribution, agent.start(env, make_seeds(0))
     size = distribution.head_size + distribution.constant_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
@@ -166,7 +166,7 @@ def _looped(
     written_out: int = 1,
     scope: train_step.Scope = contextlib.nullcontext,
 ) -> protocol.Run:
-    """Runs at least so many steps in one compiled call, autoresets not counted."""
+    """Returns a run of at least the given steps in one compiled call, autoresets not counted."""
 
     def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
         for _ in range(written_out):

@@ -19,14 +19,14 @@ from benchmarks.workloads import Workload
 SECONDS = 1.5
 """that a measurement should take."""
 LONGEST_WARM_UP = 0.3
-"""seconds that are enough to tell how much to do."""
+"""seconds of a trial that are enough to choose the size of a measurement."""
 
 Run = Callable[[int], int]
 """(how much to do) -> environment steps taken, or floating-point operations done."""
 
 
 class Built(NamedTuple):
-    """A workload as one library has it."""
+    """A workload as one library runs it."""
 
     makers: dict[str, Callable[[], Run]]
     """by kind, each called only where the kind is asked for."""
@@ -65,7 +65,7 @@ def serve(build: Callable[[Workload], Built]) -> int:
 
 
 def _private_stdout() -> int:
-    """What the libraries print goes to stderr."""
+    """Sends what the libraries print to stderr, and returns the real stdout."""
     replies = os.dup(1)
     os.dup2(2, 1)
     return replies

@@ -1,7 +1,7 @@
 """A2C of Stable-Baselines3 in PyTorch, on the same networks and batches.
 
 Its games are gymnasium's CartPole, MinAtar's own, and ALE's Pong in Stable-Baselines3's wrappers,
-all in one process, where they are faster than in several on two cores. An episode starts anew in
+all in one process, where they are faster than in several on two cores. The next episode starts in
 the step that ends it. The optimizer is PyTorch's RMSprop, faster than the copy of TensorFlow's.
 
 Started by `benchmarks.throughput` in an environment that `make peers` makes.
