@@ -1,4 +1,4 @@
-"""What the commands share: parsing, output, and one line for a user's mistake."""
+"""Parsing, output and error lines that the commands share."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that answers a mistake with one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
+        """Prints the mistake as one line and exits with BAD_CONFIG."""
         print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
         self.exit(ExitCode.BAD_CONFIG)
 
 
 def fail(error: CommandError) -> int:
-    """Prints the error as one line, and gives its exit code back."""
+    """Prints the error as one line and returns its exit code."""
     print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
     return error.exit_code
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Prints a line at once; where nobody reads any more, this and later ones go nowhere."""
+    """Prints a line at once; where the reader is gone, this and later ones go nowhere."""
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
@@ -35,7 +36,7 @@ def say(text: str, stream: TextIO) -> None:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """An argument type: whole numbers from `least` on."""
+    """Returns an argument type: whole numbers from `least` on."""
 
     def parse(text: str) -> int:
         try:
@@ -50,7 +51,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras; their notes on oneDNN and CUDA are not the user's concern.
+    """Imports TensorFlow and Keras without their notes on oneDNN and CUDA.
 
     The notes are written to the file descriptor before any setting can stop them.
     """

@@ -36,12 +36,12 @@ def a2c_loss(
     trajectory: Trajectory,
     config: LossConfig,
 ) -> tuple[tf.Tensor, Metrics]:
-    """Computes the loss of synchronous advantage actor-critic (Mnih et al., 2016), with means for
-    sums:
+    """Computes the loss of synchronous advantage actor-critic.
 
         L = mean[-A_t · log π(a_t|o_t)] + c_v · mean[(G_t - v_t)²] - c_e · mean[H(π(·|o_t))]
 
-    with G the λ-return, A_t = G_t - v_t held constant, and means over the rows with mask 1.
+    with G the λ-return, A_t = G_t - v_t held constant, and means over the rows with mask 1 (Mnih
+    et al., 2016, with means for sums).
 
     Args:
       distribution: the family that `parameters` belong to.

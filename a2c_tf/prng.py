@@ -17,7 +17,7 @@ KEY_PARITY = 0x1BD11BDA
 
 
 def uniform(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
-    """Float32 numbers in the open interval (0, 1), a pure function of `seed`.
+    """Returns float32 numbers in the open interval (0, 1), a pure function of `seed`.
 
     Args:
       shape: the static shape of the result.
@@ -27,25 +27,36 @@ def uniform(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     half = (size + 1) // 2
     key = tf.bitcast(seed, tf.uint32)
     counter = tf.bitcast(tf.range(half), tf.uint32)
-    bits = tf.concat(threefry_2x32(key[0], key[1], counter, tf.zeros_like(counter)), axis=0)
-    return tf.reshape(to_unit_interval(bits[:size]), shape)
+    words = threefry_2x32(key[0], key[1], counter, tf.zeros_like(counter))
+    bits = tf.concat(words, axis=0)  # [2·half]
+    return tf.reshape(to_unit_interval(bits[:size]), shape)  # [size] -> shape
 
 
 def to_unit_interval(bits: tf.Tensor) -> tf.Tensor:
-    """Float32 in (0, 1) of uint32: the middle of one of 2^23 cells, neither 0 nor 1, and exact."""
+    """Maps uint32 to float32 in (0, 1): the middle of one of 2^23 cells, and exact."""
     cells = tf.cast(tf.bitcast(tf.bitwise.right_shift(bits, _word(9)), tf.int32), tf.float32)
     return (cells + 0.5) * 2.0**-23
 
 
 def next_seed(seed: tf.Tensor) -> tf.Tensor:
-    """The seed that follows in the same stream: the first word is kept, the second counts."""
+    """Returns the next seed of the same stream: the first word stays, the second counts."""
     return seed + tf.constant([0, 1], tf.int32)
 
 
 def threefry_2x32(
     key_0: tf.Tensor, key_1: tf.Tensor, x_0: tf.Tensor, x_1: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Threefry-2x32 with 20 rounds, of Salmon et al. (2011), over uint32 counters `x`."""
+    """Encrypts counters by Threefry-2x32 with 20 rounds (Salmon et al., 2011).
+
+    Args:
+      key_0: scalar uint32, the first word of the key.
+      key_1: scalar uint32, the second.
+      x_0: `[N]` uint32, the first words of the counters.
+      x_1: `[N]` uint32, the second.
+
+    Returns:
+      Two words `[N]` uint32 for each counter.
+    """
     keys = (
         key_0,
         key_1,

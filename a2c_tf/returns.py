@@ -12,7 +12,7 @@ import tensorflow as tf
 def lambda_returns(
     r_t: tf.Tensor, discount_t: tf.Tensor, v_t: tf.Tensor, lambda_t: tf.Tensor
 ) -> tf.Tensor:
-    """Computes λ-returns backwards from G_T = v_T:
+    """Computes λ-returns backwards from G_T = v_T.
 
         G_{t-1} = r_t + γ_t · [(1 - λ_t) · v_t + λ_t · G_t]
 

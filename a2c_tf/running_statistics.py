@@ -37,9 +37,9 @@ def moments_of(x: tf.Tensor, weight: tf.Tensor) -> Moments:
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """Returns the moments of the union:
+    """Returns the moments of the union of two sets.
 
-    mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
+        mean = mean_a + δ·n_b / n,    squares = squares_a + squares_b + δ²·n_a·n_b / n
 
     with δ = mean_b - mean_a and n = n_a + n_b.
     """
@@ -60,7 +60,7 @@ class RewardStatistics(NamedTuple):
 
 
 class RewardScale:
-    """Divides rewards by the standard deviation of the discounted return so far, clipped to ±10:
+    """Divides rewards by the standard deviation of the discounted return so far, clipped to ±10.
 
         R ← γ·R + r within an episode,    r / sqrt(Var[R] + ε)
 
@@ -79,7 +79,7 @@ class RewardScale:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All that it remembers."""
+        """All variables, for checkpoints."""
         return [self._returns, *self._moments]
 
     def count(self, reward: tf.Tensor, mask: tf.Tensor) -> RewardStatistics:

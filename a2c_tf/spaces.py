@@ -1,4 +1,4 @@
-"""Observation spaces: which there are, and the arrays that an observation consists of."""
+"""Observation spaces that are supported, and the arrays that an observation consists of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUPPORTED = "Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of these"
 
 
 def parts(space: gymnasium.Space) -> dict[str, gymnasium.Space]:
-    """The space of each array in an observation, by the name that files and networks give it.
+    """Returns the space of each array in an observation, by its name in files and networks.
 
     That is `observation`, or for a `Dict` `observation_<key>` of each key, in the order of
     `tf.nest`, which is alphabetical.
@@ -37,14 +37,14 @@ def parts(space: gymnasium.Space) -> dict[str, gymnasium.Space]:
 
 
 def arrays(space: gymnasium.Space, observation: Any) -> list[Any]:
-    """The arrays of an observation in the order of `parts`."""
+    """Returns the arrays of an observation in the order of `parts`."""
     if isinstance(space, spaces.Dict):
         return [observation[key] for key in sorted(space)]
     return [observation]
 
 
 def pack(space: gymnasium.Space, arrays: list[Any]) -> Any:
-    """The observation that consists of these arrays: a dict, or the only one."""
+    """Returns the observation that consists of these arrays: a dict, or the only one."""
     if isinstance(space, spaces.Dict):
         return dict(zip(sorted(space), arrays, strict=True))
     (array,) = arrays
@@ -52,14 +52,14 @@ def pack(space: gymnasium.Space, arrays: list[Any]) -> Any:
 
 
 def is_image(space: gymnasium.Space) -> bool:
-    """Whether the space has height, width and channels."""
+    """Returns whether the space has height, width and channels."""
     return isinstance(space, spaces.Box) and len(space.shape) == 3
 
 
 def has_channels_first(shape: Sequence[int]) -> bool:
-    """Whether an image `[a, b, c]` has its channels in front: two equal sides are its picture's.
+    """Returns whether an image `[a, b, c]` has its channels first: two equal sides are the picture.
 
-    Where no two are, or all three, channels are fewer than rows or columns.
+    Where no two are equal, or all three, channels are fewer than rows or columns.
     """
     a, b, c = shape
     if (a == b) != (b == c):

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _resolve(arguments: argparse.Namespace) -> Config:
-    """The config that the command line asks for."""
+    """Returns the config that the command line asks for."""
     overrides = [word for word in arguments.words if "=" in word]
     name = _config_name(arguments)
     if not arguments.resume:
@@ -94,7 +94,7 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
 
 
 class Interrupt:
-    """SIGINT and SIGTERM ask the loop to save and stop; a second signal ends at once."""
+    """Lets SIGINT and SIGTERM ask the loop to save and stop; a second signal ends at once."""
 
     def __init__(self) -> None:
         self.exit_code = 0

@@ -108,7 +108,7 @@ def make_actor_step(
 
     def actor_step(state: UnrollState, output: StepOutput) -> tuple[UnrollState, ActorStep]:
         action = choose_action(output.parameters, state.time_step.action_mask, state.seed)
-        env_state, time_step = env.step(state.env_state, distribution.to_env(action))
+        env_state, time_step = env.step(state.env_state, distribution.to_env_action(action))
         mask = tf.cast(~state.time_step.last, tf.float32)
         # the row of an autoreset starts the count of the next episode
         episode_return = tf.where(

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str | int]:
+    """Returns processor, cores and system."""
     return {"processor": _processor(), "cores": os.cpu_count() or 1, "system": platform.platform()}
 
 

@@ -1,4 +1,4 @@
-"""The parent's side of `benchmarks.workers.protocol`: starts workers and asks them in turn."""
+"""The parent's side of `benchmarks.workers.protocol`: starts workers and uses them in turn."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from benchmarks.workers.protocol import Measurement
-from benchmarks.works import ACTING, KINDS, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, KINDS, STEPPING, TRAINING, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class Library(NamedTuple):
-    """One whose speed is measured, or a part of one."""
+    """A library whose speed is measured, or a part of one."""
 
     name: str
     module: str
     python: Path
     kinds: Sequence[str] = KINDS
     changes: Mapping[str, Any] = {}
-    """of the work, before it is measured."""
-    takes: Callable[[Work], bool] = lambda work: True
-    """whether it has the work."""
+    """of the workload, before it is measured."""
+    takes: Callable[[Workload], bool] = lambda workload: True
+    """whether it has the workload."""
 
 
 _PEERS, _JAX = ROOT / ".venv-peers/bin/python", ROOT / ".venv-jax/bin/python"
@@ -42,7 +42,7 @@ OURS_BFLOAT16 = Library(
     _OURS,
     _HERE,
     changes={"precision": "mixed_bfloat16"},
-    takes=lambda work: work.is_convolutional,
+    takes=lambda workload: workload.is_convolutional,
 )
 LIMITS = Library("limits", _LIMITS, _HERE)
 PEERS = (
@@ -51,7 +51,7 @@ PEERS = (
         "JAX",
         "benchmarks.workers.jax_a2c",
         _JAX,
-        takes=lambda work: work.gymnax_id is not None,
+        takes=lambda workload: workload.gymnax_id is not None,
     ),
     Library(
         "JAX, lax.conv",
@@ -59,12 +59,14 @@ PEERS = (
         _JAX,
         kinds=(ACTING, TRAINING),
         changes={"convolution": "lax"},
-        takes=lambda work: work.is_convolutional and work.gymnax_id is not None,
+        takes=lambda workload: workload.is_convolutional and workload.gymnax_id is not None,
     ),
 )
 NETWORK = Library("network alone", _OURS, _HERE, (ACTING, TRAINING), {"has_game": False})
 """Our acting and training with nothing in the place of the game."""
-EMULATOR = Library("emulator alone", _LIMITS, _HERE, (STEPPING,), takes=lambda work: work.is_atari)
+EMULATOR = Library(
+    "emulator alone", _LIMITS, _HERE, (STEPPING,), takes=lambda workload: workload.is_atari
+)
 """The bare loop of ale-py's vector environment."""
 PARTS = (NETWORK, EMULATOR)
 
@@ -74,7 +76,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A process that measures one work, and sleeps until it is asked to."""
+    """A process that measures one workload, and sleeps between measurements."""
 
     def __init__(self, process: subprocess.Popen[str], errors: IO[str]) -> None:
         self._process = process
@@ -86,7 +88,7 @@ class Worker:
         self.about: dict[str, Any] = {}
 
     def wait_until_ready(self) -> None:
-        """Raises WorkerError where the process ended."""
+        """Waits for the first calls; raises WorkerError where the process ended."""
         started = time.perf_counter()
         while "ready" not in (message := self._read()):
             self.first_seconds[message["first"]] = message["seconds"]
@@ -94,7 +96,7 @@ class Worker:
         self.about = message["ready"]
 
     def measure(self, kind: str) -> Measurement:
-        """One turn; raises WorkerError where the process ended."""
+        """Measures one turn; raises WorkerError where the process ended."""
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # `_read` finds out why
             self._process.stdin.write(f"{kind}\n")
@@ -114,23 +116,23 @@ class Worker:
 @contextlib.contextmanager
 def started(
     library: Library,
-    work: Work,
+    workload: Workload,
     kinds: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Worker]:
-    """A worker that is ready; it has nothing to save and is killed in the end.
+    """Yields a worker that is ready; it has nothing to save and is killed in the end.
 
     Args:
-      library: whose speed.
-      work: at what.
+      library: which is measured.
+      workload: what it does.
       kinds: those to be measured; None: all of the library's.
       environment: variables of the process.
 
     Raises:
       WorkerError: where the process ended before.
     """
-    changed = work._replace(**library.changes)
-    request = json.dumps({"work": changed._asdict(), "kinds": kinds or library.kinds})
+    changed = workload._replace(**library.changes)
+    request = json.dumps({"workload": changed._asdict(), "kinds": kinds or library.kinds})
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(

@@ -35,7 +35,7 @@ GENERATORS: dict[str, Generator] = {
 
 
 def many(generator: Generator) -> Callable[[tf.Tensor], tf.Tensor]:
-    """BLOCKS blocks, one after the other, summed so that none is left out."""
+    """Returns a program of BLOCKS blocks in sequence, summed so that XLA computes all of them."""
 
     def body(i: tf.Tensor, total: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return i + 1, total + tf.reduce_sum(generator(seed)), prng.next_seed(seed)

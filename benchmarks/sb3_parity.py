@@ -40,14 +40,14 @@ CONFIG = Config.model_validate(
     {
         "network": {"torso": "mlp", "hidden": [WIDTH, WIDTH], "activation": "tanh"},
         "a2c": {"gae_lambda": 0.9, "entropy_coef": 0.01},
-        "optimizer": {"learning_rate": 7e-3, "schedule": "constant"},
+        "optimizer": {"learning_rate": 7e-3, "schedule": {"shape": "constant"}},
     }
 )
 SPACE = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATIONS,), np.float32)
 
 
 class Batch(NamedTuple):
-    """What one update learns from; row t of the episodes, without rows of autoresets."""
+    """The transitions of one update; row t of the episodes, without rows of autoresets."""
 
     observation: np.ndarray  # [T, B, 4]
     next_observation: np.ndarray  # [T, B, 4], at an episode's end its true last one
@@ -72,7 +72,7 @@ def make_batch(rng: np.random.Generator) -> Batch:
 
 
 def as_stream(batch: Batch) -> Trajectory:
-    """The batch as the environment contract delivers it: a masked row after each end."""
+    """Returns the batch as the environment contract has it: a masked row after each end."""
     rows: dict[str, list[Any]] = collections.defaultdict(list)
 
     def add(observation: np.ndarray, t: int, masked: bool) -> None:
@@ -111,7 +111,7 @@ class Torso(BaseFeaturesExtractor):
 
 
 class SpacesOnly(gymnasium.Env):
-    """Stable-Baselines3 wants an environment; nothing is played in it."""
+    """An environment that only has spaces, since Stable-Baselines3 wants one."""
 
     observation_space = SPACE
     action_space = gymnasium.spaces.Discrete(ACTIONS)
@@ -155,7 +155,7 @@ def make_ours() -> tuple[Agent, Learner]:
 
 
 def their_parameters(model: A2C) -> dict[str, torch.nn.Parameter]:
-    """Their parameters by the names of our weights."""
+    """Returns their parameters by the names of our weights."""
     policy, torso = model.policy, model.policy.features_extractor.layers
     layers = {
         "torso_dense_0": torso[0],

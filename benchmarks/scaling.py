@@ -1,8 +1,8 @@
-"""`python -m benchmarks.scaling`: what training costs as the work grows, and what a start costs.
+"""`python -m benchmarks.scaling`: the cost of training as the work grows, and of a start.
 
 Environments B, steps T, the network's width, ways to compile, and precision: each point in a
-process of its own, of which it gives the speed, the time of the first call (tracing, compiling and
-one update) and the largest memory. The first start finds no bytecode of Python, as after an
+process of its own, whose speed, time of the first call (tracing, compiling and one update) and
+largest memory are measured. The first start finds no bytecode of Python, as after an
 installation.
 """
 
@@ -19,7 +19,7 @@ from a2c_tf.cli import at_least
 from benchmarks import machine
 from benchmarks.processes import OURS, WorkerError, started
 from benchmarks.throughput_table import number, table
-from benchmarks.works import PONG, TRAINING, Work, cartpole, minatar
+from benchmarks.workloads import PONG, TRAINING, Workload, cartpole, minatar
 
 OUT = Path(__file__).parent / "results" / "scaling.json"
 B, T = 32, 5
@@ -27,7 +27,7 @@ NUM_ENVS = (16, 64, 256, 1024, 4096)
 UNROLL_LENGTHS = (5, 16, 32, 64, 128)
 WIDTHS = (32, 128, 512, 1024)
 HEADER = (
-    "work",
+    "workload",
     "B",
     "T",
     "widths",
@@ -40,22 +40,22 @@ HEADER = (
 
 
 class Point(NamedTuple):
-    """What one process measured."""
+    """The measurements of one process."""
 
-    work: Work
+    workload: Workload
     rates: list[float]
     first_call_seconds: float
     peak_bytes: int
 
     def row(self) -> tuple[str, ...]:
-        work = self.work
+        workload = self.workload
         return (
-            work.name,
-            str(work.num_envs),
-            str(work.unroll_length),
-            "x".join(map(str, work.hidden)),
-            work.compile,
-            work.precision,
+            workload.name,
+            str(workload.num_envs),
+            str(workload.unroll_length),
+            "x".join(map(str, workload.hidden)),
+            workload.compile,
+            workload.precision,
             number(self.rates),
             f"{self.first_call_seconds:.1f}",
             f"{self.peak_bytes / 1e6:,.0f}",
@@ -65,21 +65,21 @@ class Point(NamedTuple):
 class Start(NamedTuple):
     """Seconds from the start of a process to the end of its first update."""
 
-    work: Work
+    workload: Workload
     first: float
     second: float
 
     def row(self) -> tuple[str, ...]:
-        return self.work.full_name(), f"{self.first:.1f}", f"{self.second:.1f}"
+        return self.workload.full_name(), f"{self.first:.1f}", f"{self.second:.1f}"
 
 
-def works() -> list[Work]:
-    """Every point once; Pong for its memory."""
+def workloads() -> list[Workload]:
+    """Returns every point once; Pong for its memory."""
     bases = (cartpole(B), minatar("Breakout", B))
     grown = [
-        work
+        workload
         for base in bases
-        for work in (
+        for workload in (
             *(base._replace(num_envs=b) for b in NUM_ENVS),
             *(base._replace(unroll_length=t) for t in UNROLL_LENGTHS),
             *(base._replace(hidden=(width,) * len(base.hidden)) for width in WIDTHS),
@@ -90,36 +90,38 @@ def works() -> list[Work]:
     return list(dict.fromkeys([*grown, mixed, mixed._replace(num_envs=512), PONG]))
 
 
-def measure(work: Work, rounds: int) -> Point:
-    with started(OURS, work, (TRAINING,)) as worker:
+def measure(workload: Workload, rounds: int) -> Point:
+    """Measures one point."""
+    with started(OURS, workload, (TRAINING,)) as worker:
         turns = [worker.measure(TRAINING) for _ in range(rounds)]
         rates, peak = [turn.rate for turn in turns], max(turn.peak_bytes for turn in turns)
-        return Point(work, rates, worker.first_seconds[TRAINING], peak)
+        return Point(workload, rates, worker.first_seconds[TRAINING], peak)
 
 
-def measure_start(work: Work) -> Start:
+def measure_start(workload: Workload) -> Start:
+    """Measures a start without bytecode, and one with it."""
     with tempfile.TemporaryDirectory() as folder:
         seconds, bytecode = [], {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(2):
-            with started(OURS, work, (TRAINING,), bytecode) as worker:
+            with started(OURS, workload, (TRAINING,), bytecode) as worker:
                 seconds.append(worker.start_seconds[TRAINING])
-    return Start(work, *seconds)
+    return Start(workload, *seconds)
 
 
 def main() -> int:
     arguments = _parse()
     points: list[Point] = []
     failures: list[str] = []
-    for work in works():
-        named = ", ".join(f"{name}={value}" for name, value in work._asdict().items())
+    for workload in workloads():
+        named = ", ".join(f"{name}={value}" for name, value in workload._asdict().items())
         if arguments.only.lower() not in named.lower():
             continue
         print(named, file=sys.stderr, flush=True)
         try:
-            points.append(measure(work, arguments.rounds))
+            points.append(measure(workload, arguments.rounds))
         except WorkerError as error:
             failures.append(f"{named}: {error}")
-    starts = [measure_start(work) for work in (cartpole(B), minatar("Breakout", B))]
+    starts = [measure_start(workload) for workload in (cartpole(B), minatar("Breakout", B))]
     print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
     print(f"\n{table(HEADER, [point.row() for point in points], 1)}\n")
     header = ("process start to first update", "first start, s", "second start, s")
@@ -139,7 +141,7 @@ def _write(path: Path, points: list[Point], starts: list[Start]) -> None:
 
 
 def _flat(measured: Point | Start) -> dict[str, Any]:
-    return {**measured._asdict(), "work": measured.work._asdict()}
+    return {**measured._asdict(), "workload": measured.workload._asdict()}
 
 
 def _parse() -> argparse.Namespace:

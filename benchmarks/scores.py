@@ -16,7 +16,7 @@ from a2c_tf.runs.run_dir import RunDir
 
 
 def run(config: str, seed: int, out: Path, overrides: list[str]) -> dict[str, Any]:
-    """One run: its evaluation, and the seconds of the whole process."""
+    """Trains one run; returns its evaluation and the seconds of the whole process."""
     folder = out / f"{config}-{seed}"
     command = [sys.executable, "-m", "a2c_tf.train", config, f"run.seed={seed}", *overrides]
     start = time.perf_counter()

@@ -12,6 +12,7 @@ ROUNDS = 5
 
 
 def seconds(module: str) -> float:
+    """Returns the seconds that `python -m module --help` takes."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", module, "--help"], check=True, capture_output=True)
     return time.perf_counter() - start

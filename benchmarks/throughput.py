@@ -28,8 +28,8 @@ from benchmarks.processes import (
     WorkerError,
     started,
 )
-from benchmarks.results import Limits, Results, WorkResult, from_json
-from benchmarks.works import BFLOAT16, FLOAT32, KINDS, PONG, WORKS, Work
+from benchmarks.results import Limits, Results, WorkloadResult, from_json
+from benchmarks.workloads import BFLOAT16, FLOAT32, KINDS, PONG, WORKLOADS, Workload
 
 OUT = Path(__file__).parent / "results" / "throughput.json"
 
@@ -37,16 +37,18 @@ OUT = Path(__file__).parent / "results" / "throughput.json"
 def main() -> int:
     arguments = _parse()
     libraries, notes = _libraries(arguments.peers)
-    works = [work for work in WORKS if arguments.only.lower() in work.full_name().lower()]
-    if not works:
-        names = "; ".join(work.full_name() for work in WORKS)
+    workloads = [
+        workload for workload in WORKLOADS if arguments.only.lower() in workload.full_name().lower()
+    ]
+    if not workloads:
+        names = "; ".join(workload.full_name() for workload in WORKLOADS)
         print(f"error: --only {arguments.only}: expected part of one of {names}", file=sys.stderr)
         return 2
     results = Results(
         machine.describe(),
         notes,
         measure_limits(arguments.rounds),
-        [measure(work, libraries, arguments.rounds) for work in works],
+        [measure(workload, libraries, arguments.rounds) for workload in workloads],
     )
     if arguments.only and arguments.out.exists():
         results = _updated(from_json(json.loads(arguments.out.read_text())), results)
@@ -58,28 +60,28 @@ def main() -> int:
 
 
 def _updated(before: Results, results: Results) -> Results:
-    """With the other works of a file that this machine wrote."""
+    """Adds the other workloads of a file that this machine wrote."""
     if before.machine == results.machine:
         return results.updating(before)
-    _tell(f"starting anew: the file is of {before.machine}")
+    _tell(f"starting a new file: the old one is of {before.machine}")
     return results
 
 
-def measure(work: Work, libraries: list[Library], rounds: int) -> WorkResult:
-    """Every kind in every library once a round; a library that fails is noted and left out."""
-    result = WorkResult(work)
+def measure(workload: Workload, libraries: list[Library], rounds: int) -> WorkloadResult:
+    """Measures every kind in every library once a round; a library that fails is noted."""
+    result = WorkloadResult(workload)
     workers: dict[str, Worker] = {}
     with contextlib.ExitStack() as stack:
-        taking = [library for library in libraries if library.takes(work)]
+        taking = [library for library in libraries if library.takes(workload)]
         for library in taking:
-            _tell(f"{work.full_name()}: {library.name} warms up")
+            _tell(f"{workload.full_name()}: {library.name} warms up")
             try:
-                workers[library.name] = stack.enter_context(started(library, work))
+                workers[library.name] = stack.enter_context(started(library, workload))
             except WorkerError as error:
                 result.notes[library.name] = str(error)
         result.about = {name: worker.about for name, worker in workers.items()}
         for round_ in range(rounds):
-            _tell(f"{work.full_name()}: round {round_ + 1} of {rounds}")
+            _tell(f"{workload.full_name()}: round {round_ + 1} of {rounds}")
             for kind in KINDS:
                 measuring = [library.name for library in taking if kind in library.kinds]
                 _take_turns(workers, measuring, kind, result)
@@ -87,7 +89,7 @@ def measure(work: Work, libraries: list[Library], rounds: int) -> WorkResult:
 
 
 def _take_turns(
-    workers: dict[str, Worker], measuring: Sequence[str], kind: str, result: WorkResult
+    workers: dict[str, Worker], measuring: Sequence[str], kind: str, result: WorkloadResult
 ) -> None:
     for name in [name for name in measuring if name in workers]:
         try:
@@ -100,7 +102,7 @@ def _take_turns(
 
 
 def measure_limits(rounds: int) -> Limits:
-    """What the machine can do."""
+    """Measures what the machine can do."""
     kinds = (FLOAT32, BFLOAT16)
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     _tell("limits of the machine")
@@ -112,7 +114,7 @@ def measure_limits(rounds: int) -> Limits:
 
 
 def _libraries(peers: bool) -> tuple[list[Library], list[str]]:
-    """Ours and the peers that are installed, and a note for each that is not."""
+    """Returns ours and the peers that are installed, and a note for each that is not."""
     wanted = PEERS if peers else ()
     missing = [peer for peer in wanted if not peer.python.exists()]
     notes = [f"{peer.name} is not measured: make peers installs it" for peer in missing]
@@ -130,7 +132,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--rounds", type=at_least(1), default=5)
     parser.add_argument(
-        "--only", default="", help="works whose name has this in it; others in the file stay"
+        "--only", default="", help="workloads whose name has this in it; others in the file stay"
     )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, default=OUT, help="JSON file; the chart goes beside it")

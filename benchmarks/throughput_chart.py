@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.processes import PARTS
 from benchmarks.results import Results, Spread
-from benchmarks.works import KINDS, STEPPING
+from benchmarks.workloads import KINDS, STEPPING
 
 COLORS = ("#d95f02", "#fdb863", "#7570b3", "#1b9e77", "#8dd3c7")
 NOTHING = Spread(np.nan, np.nan, np.nan)
@@ -22,8 +22,8 @@ TITLES = dict(zip(KINDS, ("stepping alone", "stepping and acting", "training"), 
 
 
 def draw(results: Results, path: Path) -> None:
-    """A row for each kind, a group of bars for each work, whiskers for the range of the rounds."""
-    count = len(results.works)
+    """Draws a row for each kind, a group of bars for each workload, and ranges as whiskers."""
+    count = len(results.workloads)
     figure, rows = plt.subplots(
         len(KINDS), sharex=True, figsize=(2.5 + 1.3 * count, 9), layout="constrained"
     )
@@ -40,16 +40,16 @@ def draw(results: Results, path: Path) -> None:
 def _draw_kind(axes: Axes, results: Results, kind: str) -> None:
     parts = [part.name for part in PARTS]
     libraries = [name for name in results.libraries() if name not in parts]
-    x = np.arange(len(results.works))
+    x = np.arange(len(results.workloads))
     width = 0.8 / len(libraries)
     for i, (name, color) in enumerate(zip(libraries, COLORS, strict=False)):
-        spreads = [result.spread(name, kind) or NOTHING for result in results.works]
+        spreads = [result.spread(name, kind) or NOTHING for result in results.workloads]
         median, low, high = np.array(spreads).T
         places = x - 0.4 + width * (i + 0.5)
         axes.bar(places, median, width * 0.92, color=color, label=name)
         axes.vlines(places, low, high, color="black", linewidth=1)
     if kind != STEPPING:
-        ceilings = [result.roofline(kind, results.limits) or np.nan for result in results.works]
+        ceilings = [result.roofline(kind, results.limits) or np.nan for result in results.workloads]
         axes.hlines(ceilings, x - 0.42, x + 0.42, color="black", linestyle="--", label="roofline")
     axes.set_yscale("log")
     axes.set_ylim(bottom=axes.dataLim.minposy / 3)
@@ -60,6 +60,6 @@ def _draw_kind(axes: Axes, results: Results, kind: str) -> None:
 
 
 def _label(i: int, results: Results) -> str:
-    work = results.works[i].work
-    frames = f"\n{work.frames_per_step} frames a step" if work.frames_per_step > 1 else ""
-    return f"{work.name}\nB={work.num_envs}{frames}"
+    workload = results.workloads[i].workload
+    frames = f"\n{workload.frames_per_step} frames a step" if workload.frames_per_step > 1 else ""
+    return f"{workload.name}\nB={workload.num_envs}{frames}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.processes import OURS, PARTS
-from benchmarks.results import Results, WorkResult, spread
-from benchmarks.works import KINDS, TRAINING
+from benchmarks.results import Results, WorkloadResult, spread
+from benchmarks.workloads import KINDS, TRAINING
 
 
 def text(results: Results) -> str:
+    """Returns all tables and notes."""
     parts = [_machine(results), _limits(results), _steps(results), _ratios(results)]
     return "\n\n".join([*parts, *_notes(results)])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """Aligned; the first `left` columns to the left."""
+    """Returns an aligned Markdown table; the first `left` columns are aligned to the left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
 
@@ -30,13 +31,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> st
 
 
 def number(rates: Sequence[float], scale: float = 1.0, digits: int = 0) -> str:
-    """Median and range."""
+    """Returns median and range as text."""
     median, low, high = (f"{x / scale:,.{digits}f}" for x in spread(list(rates)))
     return f"{median} ({low} to {high})"
 
 
 def _machine(results: Results) -> str:
-    abouts = {name: about for result in results.works for name, about in result.about.items()}
+    abouts = {name: about for result in results.workloads for name, about in result.about.items()}
     lines = [", ".join(f"{name} {value}" for name, value in results.machine.items())]
     for name, about in abouts.items():
         versions = ", ".join(f"{package} {v}" for package, v in about["versions"].items())
@@ -52,29 +53,29 @@ def _limits(results: Results) -> str:
 def _steps(results: Results) -> str:
     libraries = results.libraries()
     shares = ("sum of parts", "ours of it", "roofline", "ours of it")
-    header = ("work", "frames/step", "what", *libraries, *shares)
+    header = ("workload", "frames/step", "what", *libraries, *shares)
     rows = [
         (
-            result.work.full_name(),
-            str(result.work.frames_per_step),
+            result.workload.full_name(),
+            str(result.workload.frames_per_step),
             kind,
             *(_cell(result, name, kind) for name in libraries),
             *_share(result, kind, result.sum_of_parts(kind)),
             *_share(result, kind, result.roofline(kind, results.limits)),
         )
-        for result in results.works
+        for result in results.workloads
         for kind in KINDS
     ]
     title = "Environment steps a second, median and range of the rounds:"
     return f"{title}\n\n{table(header, rows, 3)}"
 
 
-def _cell(result: WorkResult, library: str, kind: str) -> str:
+def _cell(result: WorkloadResult, library: str, kind: str) -> str:
     rates = result.by_library.get(library, {}).get(kind)
     return number(rates) if rates else "-"
 
 
-def _share(result: WorkResult, kind: str, ceiling: float | None) -> tuple[str, str]:
+def _share(result: WorkloadResult, kind: str, ceiling: float | None) -> tuple[str, str]:
     ours = result.spread(OURS.name, kind)
     if ceiling is None or ours is None:
         return "-", "-"
@@ -86,21 +87,21 @@ def _ratios(results: Results) -> str:
     hidden = {OURS.name, *(part.name for part in PARTS)}
     others = [name for name in results.libraries() if name not in hidden]
     rows = [
-        (result.work.full_name(), *(_ratio(result, name) for name in others))
-        for result in results.works
+        (result.workload.full_name(), *(_ratio(result, name) for name in others))
+        for result in results.workloads
     ]
-    return f"Trained steps, {OURS.name} over:\n\n{table(('work', *others), rows, 1)}"
+    return f"Trained steps, {OURS.name} over:\n\n{table(('workload', *others), rows, 1)}"
 
 
-def _ratio(result: WorkResult, other: str) -> str:
+def _ratio(result: WorkloadResult, other: str) -> str:
     ours, theirs = result.spread(OURS.name, TRAINING), result.spread(other, TRAINING)
     return f"{ours.median / theirs.median:.2f}" if ours and theirs else "-"
 
 
 def _notes(results: Results) -> list[str]:
     notes = [
-        f"{result.work.full_name()}: no {name}: {reason}"
-        for result in results.works
+        f"{result.workload.full_name()}: no {name}: {reason}"
+        for result in results.workloads
         for name, reason in result.notes.items()
     ]
     return ["\n".join([*results.notes, *notes])] if results.notes or notes else []

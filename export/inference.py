@@ -44,7 +44,7 @@ class Inference(tf.Module):
         output = forward.apply_policy(self._model, observation, _core_state(inputs))
         parameters = apply_mask(distribution, output.parameters, inputs.get(MASK, ()))
         outputs = {
-            "action": distribution.to_env(distribution.mode(parameters)),
+            "action": distribution.to_env_action(distribution.mode(parameters)),
             **distribution.outputs(parameters),
             "value": output.value,
         }

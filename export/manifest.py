@@ -56,7 +56,7 @@ def describe(
         "observation_space": describe_space(spec.observation_space),
         "action_space": describe_space(spec.action_space),
         "action_meanings": list(spec.action_meanings),
-        "action_distribution": source.agent.distribution.describe(),
+        "action_distribution": source.agent.distribution.manifest_entry(),
         "inputs": [_tensor(name, array) for name, array in golden.inputs.items()],
         "outputs": [_tensor(name, array) for name, array in golden.outputs.items()],
         "config": source.config.model_dump(mode="json"),

@@ -156,7 +156,7 @@ def _difference(own: _Compared, theirs: _Compared, reference: Reference) -> floa
 
 def _margins(logits: np.ndarray, distribution: Distribution) -> np.ndarray:
     """How far the best alternative of each choice is ahead, `[N, choices]`."""
-    described = distribution.describe()
+    described = distribution.manifest_entry()
     if described["type"] == "bernoulli":
         return np.abs(logits)
     sizes = described.get("nvec", [logits.shape[-1]])

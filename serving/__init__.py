@@ -1,0 +1,1 @@
+"""Inference server of exported policies: NumPy, onnxruntime and HTTP, without TensorFlow."""

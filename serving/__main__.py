@@ -13,14 +13,15 @@ EXIT_DONE, EXIT_RUN_ERROR, EXIT_USAGE, EXIT_NO_MODEL, EXIT_INTERRUPTED = 0, 1, 2
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
+    """An argument parser that reports a mistake in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
+        """Prints the mistake as one line and exits."""
         self.exit(EXIT_USAGE, f"error: {message}; see python -m serving --help\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until a signal comes; returns the exit code."""
+    """Serves until a signal comes, then returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
         _serve(options)

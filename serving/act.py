@@ -27,7 +27,7 @@ from serving.tensors import Array, TensorSpec, check_batch, decode_row, decode_v
 
 
 class ActRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Inputs for one row or a batch, as nested lists; null is as good as nothing."""
+    """Inputs for one row or a batch, as nested lists; null is the same as a missing key."""
 
     observation: msgspec.Raw
     action_mask: msgspec.Raw = msgspec.Raw()
@@ -56,7 +56,7 @@ EXPECTED = (
 
 
 def act(policy: Policy, body: bytes) -> bytes:
-    """The JSON answer to the JSON request `body`.
+    """Returns the JSON answer to the JSON request `body`.
 
     Raises:
       InvalidInputError: for a body that is no request, or inputs that the policy does not take.
@@ -86,13 +86,13 @@ def _sample(policy: Policy, outputs: Mapping[str, Array], seed: int | None) -> A
     if policy.distribution is None:
         raise InvalidInputError(
             "deterministic: received false; expected true, since sampling this policy needs the "
-            "manifest that export wrote, and the server found none beside it"
+            "manifest that export wrote, and there is no manifest beside the model"
         )
     return sample(policy.distribution, outputs, seed)
 
 
 def _decode_inputs(request: ActRequest, policy: Policy) -> tuple[Inputs, bool]:
-    """Every input of the policy as a batch, and whether the request is for a single row."""
+    """Returns every input of the policy as a batch, and whether the request is for a single row."""
     specs = {name: _as_requested(spec) for name, spec in policy.inputs.items()}
     texts = _texts(request, specs)
     first = next(iter(texts))
@@ -108,7 +108,7 @@ def _decode_inputs(request: ActRequest, policy: Policy) -> tuple[Inputs, bool]:
 
 
 def _as_requested(spec: TensorSpec) -> TensorSpec:
-    """The spec by the name that the request's author knows, for errors."""
+    """Returns the spec by the name that the request's author knows, for errors."""
     name = "state" if spec.name == STATE else spec.name
     if name.startswith(KEY_PREFIX):
         name = f"observation.{name.removeprefix(KEY_PREFIX)}"
@@ -116,7 +116,7 @@ def _as_requested(spec: TensorSpec) -> TensorSpec:
 
 
 def _texts(request: ActRequest, specs: Mapping[str, TensorSpec]) -> dict[str, bytes]:
-    """The JSON of each tensor that the request holds, observations first."""
+    """Returns the JSON of each tensor that the request holds, observations first."""
     texts = _observation_texts(request.observation, list(filter(is_observation, specs)))
     rest = {ACTION_MASK: request.action_mask, STATE: request.state, RESET: request.reset}
     for name, text in rest.items():
@@ -124,7 +124,8 @@ def _texts(request: ActRequest, specs: Mapping[str, TensorSpec]) -> dict[str, by
             continue
         if name not in specs:
             raise InvalidInputError(
-                f"{name.removesuffix('_in')}: received, but this policy has none; leave it out"
+                f"{name.removesuffix('_in')}: received, but this policy has no such input; "
+                "leave it out"
             )
         texts[name] = bytes(text)
     if ACTION_MASK in specs and ACTION_MASK not in texts:
@@ -145,13 +146,13 @@ def _observation_texts(text: msgspec.Raw, names: list[str]) -> dict[str, bytes]:
     except InvalidInputError as error:
         raise InvalidInputError(f"{OBSERVATION}: {error}") from None
     if values.keys() != keys.keys():
-        received = ", ".join(map(repr, list(values)[:8])) or "none"
-        raise InvalidInputError(f"{OBSERVATION}: received keys {received}; expected {expected}")
+        received = f"keys {', '.join(map(repr, list(values)[:8]))}" if values else "no keys"
+        raise InvalidInputError(f"{OBSERVATION}: received {received}; expected {expected}")
     return {name: bytes(values[key]) for key, name in keys.items()}
 
 
 def _decode_input(text: bytes, spec: TensorSpec, is_single: bool) -> Array:
-    """A batch; of one row, where the request is for a single one."""
+    """Returns a batch; of one row, where the request is for a single one."""
     depth, rank = depth_of(text), len(spec.row_shape)
     if depth not in (rank, rank + 1):
         raise InvalidInputError(

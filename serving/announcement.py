@@ -1,4 +1,4 @@
-"""The line that a started server prints: where it is, and a command that asks it something."""
+"""The line that a started server prints: its address, and a command that requests an action."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_LITERALS = 16
 
 
 def announcement(policy: Policy, listener: socket) -> str:
-    """Name, address and an example command for the shell, on one line."""
+    """Returns name, address and an example command for the shell, on one line."""
     if listener.family == AF_UNIX:
         path = listener.getsockname()
         url, curl, place = "http://localhost", f"curl -s --unix-socket {shlex.quote(path)}", path

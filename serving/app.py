@@ -40,30 +40,36 @@ class Endpoints:
         self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="policy")
 
     async def server_metadata(self, request: Request) -> Response:
+        """Answers `GET /v2`."""
         return json_response(protocol.server_metadata())
 
     async def live(self, request: Request) -> Response:
+        """Answers `GET /v2/health/live`."""
         return json_response({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        """Always, since the port is bound after the model is verified."""
+        """Answers `GET /v2/health/ready`: yes, since the port is bound after verification."""
         return json_response({"live": True, "ready": True})
 
     async def model_metadata(self, request: Request) -> Response:
+        """Answers `GET /v2/models/M`."""
         self._check_model(request)
         return json_response(protocol.model_metadata(self._policy))
 
     async def model_ready(self, request: Request) -> Response:
+        """Answers `GET /v2/models/M/ready`."""
         self._check_model(request)
         return json_response({"name": self._policy.name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
+        """Answers `POST /v2/models/M/infer`."""
         self._check_model(request)
         if "inference-header-content-length" in request.headers:
             raise InvalidInputError(protocol.BINARY_HELP)
         return await self._answer(request, protocol.infer)
 
     async def act(self, request: Request) -> Response:
+        """Answers `POST /act`."""
         return await self._answer(request, act)
 
     async def _answer(self, request: Request, answer: Answer) -> Response:
@@ -79,7 +85,7 @@ class Endpoints:
 
 
 def make_app(policy: Policy) -> Starlette:
-    """The ASGI application that serves `policy`."""
+    """Returns the ASGI application that serves `policy`."""
     app = Starlette(routes=_routes(Endpoints(policy)), exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # a redirect is neither an answer nor an error object
     app.router.default = _unknown_path

@@ -18,12 +18,12 @@ SECONDS = 10.0
 
 
 def body_limit(inputs: Iterable[TensorSpec]) -> int:
-    """Bytes of the largest body: twice the largest batch, as indentation may double it."""
+    """Returns the bytes of the largest body: two largest batches, as indentation may double it."""
     return min(MOST_BYTES, 2 * sum(map(json_size, inputs)) + ENVELOPE_BYTES)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes; what is announced as larger is not read at all.
+    """Reads the whole body of at most `limit` bytes; one that is announced as larger is not read.
 
     Raises:
       HTTPException: 413 for a larger body, 408 for one that does not arrive, 415 for a

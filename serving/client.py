@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class PolicyServerError(RuntimeError):
-    """The server refused a request, or did not answer; the text is the server's own if it has one.
+    """The server refused a request, or did not answer.
+
+    Its text is the server's own where there is one.
 
     Attributes:
-      status: of the answer, or None if there was none.
+      status: of the answer, or None if there was no answer.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
@@ -55,12 +57,12 @@ class PolicyClient:
         seed: int | None = None,
         action_mask: ArrayLike | None = None,
     ) -> NDArray[Any] | np.generic:
-        """The action for one observation `[*obs]`, or the actions `[N, ...]` for a batch of them.
+        """Requests the action for one observation `[*obs]`, or actions `[N, ...]` for a batch.
 
         Args:
           observation: in the environment's own dtype; for a Dict space, an array for each key.
           deterministic: the most likely action; False samples one.
-          seed: of the sample; the same seed gives the same action.
+          seed: of the sample; the same seed samples the same action.
           action_mask: bool `[M]` or `[N, M]`, true where allowed, if the environment has one.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What can go wrong; the text of each is one line for the person who can mend it."""
+"""The errors of the server; the text of each is one line for the person who can fix it."""
 
 from __future__ import annotations
 

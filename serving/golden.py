@@ -1,4 +1,4 @@
-"""The golden samples of a manifest: what the trained network gave, to be given again."""
+"""The golden samples of a manifest: outputs of the trained network, to be reproduced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLEAR_GAP, RELATIVE_GAP = 1e-4, 2e-5
 """of two logits, absolute and relative to the largest of a row: where they are closer than either,
 or than twice what the manifest allows, the export, too, lets any of them win."""
 FORBIDDEN = 1e9
-"""the size of logits that a mask sets, which are no measure of the others."""
+"""the size of logits that a mask sets, which do not count for that size."""
 SHOWN = 16
 """numbers of an output that an error spells out."""
 
@@ -28,7 +28,7 @@ SHOWN = 16
 def check_golden(
     policy: Policy, samples: list[GoldenSample], tolerance: Mapping[str, float]
 ) -> None:
-    """Asserts that `policy` gives what each sample says.
+    """Asserts that `policy` reproduces each sample.
 
     Args:
       policy: in this process.
@@ -36,7 +36,7 @@ def check_golden(
       tolerance: of its manifest, too: by output, what rounding may do to its numbers, absolute.
 
     Raises:
-      ModelError: where it does not, or a sample is none.
+      ModelError: where it does not, or a sample is invalid.
     """
     for index, sample in enumerate(samples):
         where = f"golden sample {index}"
@@ -49,7 +49,7 @@ def check_golden(
         for name in expected:
             if not _is_reproduced(name, received, expected, policy, tolerance):
                 raise ModelError(
-                    f"gives {name} {_shown(received[name])} for {where}, its manifest says "
+                    f"returns {name} {_shown(received[name])} for {where}, its manifest says "
                     f"{_shown(expected[name])}; export the run again"
                 )
 

@@ -20,11 +20,12 @@ Specs = Mapping[str, TensorSpec]
 
 
 def is_observation(name: str) -> bool:
+    """Returns whether the input of that name is an observation, or an array of one."""
     return name == OBSERVATION or name.startswith(KEY_PREFIX)
 
 
 def placeholder(spec: TensorSpec, rows: int) -> Array:
-    """`rows` of zeros; a mask that allows everything."""
+    """Returns `rows` of zeros; for a mask, rows that allow everything."""
     return np.full((rows, *spec.row_shape), spec.name == ACTION_MASK, spec.dtype)
 
 
@@ -32,9 +33,9 @@ def check_together(inputs: Inputs, specs: Specs, choices: Sequence[int]) -> None
     """Asserts that inputs have as many rows as each other, and that masks leave a choice.
 
     Args:
-      inputs: each sound by itself.
+      inputs: each valid by itself.
       specs: by the same names; an error names an input as its spec does.
-      choices: how many choices each component of an action has, in the order of the mask.
+      choices: number of choices of each component of an action, in the order of the mask.
 
     Raises:
       InvalidInputError: where that does not hold.
@@ -58,6 +59,6 @@ def _check_mask(mask: NDArray[np.bool_], choices: Sequence[int]) -> None:
         row, component = np.argwhere(~allowed)[0]
         start, end = starts[component], starts[component] + choices[component]
         raise InvalidInputError(
-            f"{ACTION_MASK}: row {row} allows none of its values {start} to {end - 1}; "
+            f"{ACTION_MASK}: row {row} forbids all values {start} to {end - 1}; "
             "expected at least one choice for every component of the action"
         )

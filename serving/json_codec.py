@@ -12,12 +12,15 @@ T = TypeVar("T")
 
 
 def decode(text: bytes, decoder: msgspec.json.Decoder[T], expected: str) -> T:
-    """The value that `text` holds, of the decoder's type.
+    """Decodes the value that `text` holds.
 
     Args:
       text: JSON in UTF-8.
       decoder: of the type.
-      expected: what the text should have been, for whoever wrote it.
+      expected: a description of valid text, for the person who wrote it.
+
+    Returns:
+      A value of the decoder's type.
 
     Raises:
       InvalidInputError: for text that is not UTF-8, not JSON, or not of that type.

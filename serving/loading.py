@@ -1,4 +1,4 @@
-"""From a path to a policy that is what its manifest says."""
+"""Loads a policy from a path and verifies it against its manifest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ExportFiles(NamedTuple):
 
 
 def load_policy(path: Path, name: str | None) -> Policy:
-    """The policy of an export folder or an ONNX file, verified against its manifest.
+    """Loads the policy of an export folder or an ONNX file, verified against its manifest.
 
     Args:
       path: a folder with `policy.onnx` and `manifest.json`, or an ONNX file, whose manifest lies
@@ -36,7 +36,7 @@ def load_policy(path: Path, name: str | None) -> Policy:
       name: under which it is served; the manifest's, or "policy", if None.
 
     Raises:
-      ModelError: where a file is missing or unreadable, or is not what the manifest says.
+      ModelError: where a file is missing or unreadable, or differs from the manifest.
     """
     files = find_files(path)
     try:
@@ -59,7 +59,7 @@ def load_policy(path: Path, name: str | None) -> Policy:
 
 
 def find_files(path: Path) -> ExportFiles:
-    """The files of an export folder, or of the model at `path`.
+    """Returns the files of an export folder, or of the model at `path`.
 
     Raises:
       ModelError: for a path that is neither.
@@ -100,5 +100,5 @@ def _check_specs(kind: str, model: Iterable[TensorSpec], manifest: Iterable[Tens
     if in_model != in_manifest:
         raise ModelError(
             f"the model has {kind} {', '.join(in_model)}; "
-            f"its manifest says {', '.join(in_manifest) or 'none'}; export the run again"
+            f"its manifest says {', '.join(in_manifest) or f'no {kind}'}; export the run again"
         )

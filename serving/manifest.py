@@ -1,4 +1,4 @@
-"""`manifest.json`, which says what the `policy.onnx` beside it is and what it must give."""
+"""`manifest.json`, which describes the `policy.onnx` beside it and what it must output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPECTED = "a manifest that export wrote"
 
 
 class GoldenSample(msgspec.Struct):
-    """One row of every input, and what the trained network gave for it."""
+    """One row of every input, and the outputs of the trained network for it."""
 
     inputs: dict[str, msgspec.Raw]
     outputs: dict[str, msgspec.Raw]
@@ -41,7 +41,7 @@ class _Header(msgspec.Struct):
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in that file.
+    """Reads the manifest in that file.
 
     Raises:
       ModelError: for text that is not JSON, another format, or a part that is missing or wrong.

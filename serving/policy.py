@@ -31,11 +31,11 @@ class Policy:
       inputs: the spec of each, by name.
       outputs: the spec of each, by name, in the order of publication.
       distribution: None where actions cannot be sampled.
-      choices: how many each component of a masked action has.
+      choices: number of choices of each component of a masked action.
 
     Raises:
       ModelError: for bytes that are no model, a model with other inputs and outputs than a
-        policy's, or one whose actions are not distributed so.
+        policy's, or one whose actions have another distribution.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class Policy:
         self.choices = self._masked_choices(outputs)
 
     def run(self, inputs: Inputs) -> dict[str, Array]:
-        """Every output for `inputs` `[N, ...]`; may be called from any thread.
+        """Returns every output for `inputs` `[N, ...]`; may be called from any thread.
 
         Raises:
-          InvalidInputError: for values that the graph has no answer to, or a non-finite one.
+          InvalidInputError: for values that the graph refuses, or a non-finite output.
         """
         try:
             values = self._session.run(self._names, inputs)
@@ -71,7 +71,7 @@ class Policy:
         for name, array in outputs.items():
             if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
                 raise InvalidInputError(
-                    f"{', '.join(self.inputs)}: the policy gives non-finite numbers as {name}; "
+                    f"{', '.join(self.inputs)}: the policy outputs non-finite numbers as {name}; "
                     "expected values as large as in training"
                 )
         return outputs
@@ -112,4 +112,4 @@ def _open_session(model: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no base class of their own
-        raise ModelError(f"no ONNX model that onnxruntime can open: {error}") from None
+        raise ModelError(f"not an ONNX model that onnxruntime can open: {error}") from None

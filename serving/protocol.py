@@ -85,12 +85,12 @@ EXPECTED = '{"inputs": [{"name": "...", "shape": [...], "datatype": "...", "data
 
 
 def server_metadata() -> dict[str, Any]:
-    """Body of `GET /v2`."""
+    """Returns the body of `GET /v2`."""
     return {"name": SERVER_NAME, "version": SERVER_VERSION, "extensions": []}
 
 
 def model_metadata(policy: Policy) -> dict[str, Any]:
-    """Body of `GET /v2/models/M`."""
+    """Returns the body of `GET /v2/models/M`."""
     return {
         "name": policy.name,
         "versions": [policy.version],
@@ -101,7 +101,7 @@ def model_metadata(policy: Policy) -> dict[str, Any]:
 
 
 def infer(policy: Policy, body: bytes) -> bytes:
-    """The JSON answer to the JSON request `body`.
+    """Returns the JSON answer to the JSON request `body`.
 
     Raises:
       InvalidInputError: for a body that is no request, or tensors of other names, datatypes or
@@ -135,7 +135,7 @@ def _refuse_binary(request: InferenceRequest) -> None:
 
 
 def _given(parameters: Mapping[str, Any] | None, key: str) -> bool:
-    """Whether the parameter is there and not false; a size of 0 bytes counts, too."""
+    """Returns whether the parameter is there and not false; a size of 0 bytes counts, too."""
     return (parameters or {}).get(key, False) is not False
 
 
@@ -151,7 +151,7 @@ def _output_names(outputs: list[RequestedOutput], offered: list[str]) -> list[st
 
 def _inputs(tensors: list[RequestInput], policy: Policy) -> Inputs:
     if sorted(tensor.name for tensor in tensors) != sorted(policy.inputs):
-        names = ", ".join(repr(tensor.name) for tensor in tensors[:8]) or "none"
+        names = ", ".join(repr(tensor.name) for tensor in tensors[:8]) or "no tensor"
         expected = ", ".join(map(repr, policy.inputs))
         raise InvalidInputError(f"inputs: received {names}; expected each once: {expected}")
     received = {tensor.name: tensor for tensor in tensors}
@@ -173,7 +173,7 @@ def _array(tensor: RequestInput, spec: TensorSpec) -> Array:
 
 
 def _shaped(data: bytes, shape: list[int], spec: TensorSpec) -> Array:
-    """The values of flat or nested `data`, which must be as many as `shape` says."""
+    """Returns the values of flat or nested `data`, which must be as many as `shape` says."""
     if not data:
         raise InvalidInputError(f"{spec.name}: received no data; expected {spec}")
     depth = depth_of(data)

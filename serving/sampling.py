@@ -1,4 +1,4 @@
-"""Actions drawn from what a policy says, as its manifest's `action_distribution` tells."""
+"""Samples of actions from a policy's outputs, by the `action_distribution` of its manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Categorical(msgspec.Struct, frozen=True, tag_field="type", tag="categorical"):
-    """action = start + a choice by softmax(logits); `[batch]`."""
+    """Returns start + a choice by softmax(logits); `[batch]`."""
 
     start: int
 
@@ -68,7 +68,7 @@ class Choices(NamedTuple):
 
 
 def choices_of(distribution: Discrete, logits: NDArray[np.float32]) -> Choices:
-    """The choices that `logits` `[N, L]` stand for."""
+    """Returns the choices that `logits` `[N, L]` stand for."""
     match distribution:
         case Categorical(start=start):
             return Choices([logits], np.array([start]))
@@ -80,7 +80,7 @@ def choices_of(distribution: Discrete, logits: NDArray[np.float32]) -> Choices:
 
 
 def fits(distribution: ActionDistribution, outputs: Mapping[str, TensorSpec]) -> bool:
-    """Whether `outputs` are those of a policy that acts by `distribution`."""
+    """Returns whether `outputs` are those of a policy that acts by `distribution`."""
     action, is_continuous = outputs["action"], isinstance(distribution, Continuous)
     parameters = "mean" if is_continuous else "logits"
     if parameters not in outputs or is_continuous != np.issubdtype(action.dtype, np.floating):
@@ -101,19 +101,22 @@ def fits(distribution: ActionDistribution, outputs: Mapping[str, TensorSpec]) ->
 
 
 def plain_categorical(outputs: Outputs) -> Categorical | None:
-    """What a policy without a manifest shows itself to be, if anything: numbered from 0."""
+    """Returns the distribution of a policy without a manifest: numbered from 0, None if unknown."""
     if "logits" in outputs and np.array_equal(outputs["action"], outputs["logits"].argmax(axis=-1)):
         return Categorical(start=0)
     return None
 
 
 def sample(distribution: ActionDistribution, outputs: Outputs, seed: int | None) -> Array:
-    """Actions in dtype and shape of the greedy ones.
+    """Samples actions.
 
     Args:
-      distribution: of the policy that gave `outputs`.
+      distribution: of the policy that computed `outputs`.
       outputs: `action`, and `logits` `[N, L]`, or `mean` and `log_std` `[N, K]`.
-      seed: the same one gives the same actions; None takes fresh entropy.
+      seed: the same one samples the same actions; None takes fresh entropy.
+
+    Returns:
+      Actions in dtype and shape of the greedy ones.
 
     Raises:
       InvalidInputError: where an unbounded action is larger than its dtype can hold.
@@ -124,7 +127,7 @@ def sample(distribution: ActionDistribution, outputs: Outputs, seed: int | None)
     else:
         values = _sample_choices(choices_of(distribution, outputs["logits"]), rng)
     with np.errstate(over="ignore"):
-        action = values.reshape(greedy.shape).astype(greedy.dtype)
+        action = values.reshape(greedy.shape).astype(greedy.dtype)  # [N, *shape]
     if not np.isfinite(action).all():
         raise InvalidInputError(
             "the policy's deviation is too large to sample a finite action; "
@@ -138,7 +141,7 @@ def _sample_choices(choices: Choices, rng: np.random.Generator) -> NDArray[np.in
     indices = [
         np.argmax(scores + rng.gumbel(size=scores.shape), axis=-1) for scores in choices.scores
     ]
-    return np.stack(indices, axis=-1) + choices.start
+    return np.stack(indices, axis=-1) + choices.start  # [N, K]
 
 
 def _sample_gaussian(

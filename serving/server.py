@@ -23,9 +23,10 @@ SHUTDOWN_SECONDS = 15
 
 
 class JsonErrorProtocol(HttpToolsProtocol):
-    """Refuses what is not HTTP with the error object that every other error has."""
+    """Refuses requests that are not HTTP with the error object of all other errors."""
 
     def send_400_response(self, msg: str) -> None:
+        """Answers with the error object and closes the connection."""
         response = error_response(400, msg, {"Connection": "close"})
         headers = b"".join(b"%s: %s\r\n" % header for header in response.raw_headers)
         self.transport.write(
@@ -36,7 +37,15 @@ class JsonErrorProtocol(HttpToolsProtocol):
 
 @contextlib.contextmanager
 def listen(host: str, port: int, uds: Path | None) -> Iterator[socket.socket]:
-    """A listening socket: on the Unix socket `uds` if there is one, else on host and port.
+    """Yields a listening socket.
+
+    Args:
+      host: name or address; ignored where `uds` is given.
+      port: 0 takes a free one; ignored where `uds` is given.
+      uds: path of a Unix socket, removed at the end; None: host and port.
+
+    Yields:
+      The socket, closed at the end.
 
     Raises:
       ListenError: where the address is taken, unknown or forbidden.

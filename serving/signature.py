@@ -24,7 +24,7 @@ ORT_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
 
 
 def input_specs(nodes: list[Any]) -> dict[str, TensorSpec]:
-    """The inputs that onnxruntime lists, by name.
+    """Returns the inputs that onnxruntime lists, by name.
 
     Raises:
       ModelError: where they are not those of a policy.
@@ -43,7 +43,7 @@ def input_specs(nodes: list[Any]) -> dict[str, TensorSpec]:
 
 
 def output_names(nodes: list[Any], inputs: Mapping[str, TensorSpec]) -> tuple[str, ...]:
-    """The names of the outputs that onnxruntime lists, in the order of their publication.
+    """Returns the names of the outputs that onnxruntime lists, in the order of their publication.
 
     Raises:
       ModelError: where they are not those of a policy with such inputs.
@@ -63,7 +63,7 @@ def output_names(nodes: list[Any], inputs: Mapping[str, TensorSpec]) -> tuple[st
 def output_specs(
     outputs: Mapping[str, Array], inputs: Mapping[str, TensorSpec]
 ) -> dict[str, TensorSpec]:
-    """The specs of what a run of 2 rows gave.
+    """Returns the specs of the outputs of a run of 2 rows.
 
     Raises:
       ModelError: for another dtype or shape than that of a policy.

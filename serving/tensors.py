@@ -44,6 +44,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
 
     @property
     def row_shape(self) -> tuple[int, ...]:
+        """Shape without the batch."""
         return self.shape[1:]
 
     def __str__(self) -> str:
@@ -52,18 +53,26 @@ class TensorSpec(msgspec.Struct, frozen=True):
 
 
 def signature(spec: TensorSpec) -> str:
-    """Name, dtype and shape, for a person."""
+    """Returns name, dtype and shape, for a person."""
     return f"{spec.name} {spec.dtype} {list(spec.shape)}"
 
 
 def depth_of(text: bytes) -> int:
-    """How many lists open before the first value."""
+    """Returns how many lists open before the first value."""
     rest = text.lstrip(b"[ \t\r\n")
     return text[: len(text) - len(rest)].count(b"[")
 
 
 def decode_values(text: bytes, depth: int, spec: TensorSpec) -> Array:
-    """The array that JSON lists nested `depth` deep hold, in the dtype of `spec`.
+    """Decodes nested JSON lists to an array.
+
+    Args:
+      text: JSON in UTF-8.
+      depth: how deep the lists are nested.
+      spec: for the dtype, and for errors.
+
+    Returns:
+      An array of rank `depth` in the dtype of `spec`.
 
     Raises:
       InvalidInputError: for another nesting, another type, a ragged list, or a value that the
@@ -82,7 +91,7 @@ def decode_values(text: bytes, depth: int, spec: TensorSpec) -> Array:
 
 
 def decode_row(text: bytes, spec: TensorSpec) -> Array:
-    """One row of what `spec` describes, as a batch of one.
+    """Decodes one row of a tensor, as a batch of one.
 
     Raises:
       InvalidInputError: where the text holds anything else.
@@ -121,7 +130,7 @@ def check_shape(shape: Sequence[int], spec: TensorSpec) -> None:
 
 
 def json_size(spec: TensorSpec) -> int:
-    """Bytes that the largest batch of one tensor takes as JSON at most, indentation apart."""
+    """Returns the bytes of the largest batch of one tensor as JSON, indentation apart."""
     return MAX_ROWS * math.prod(spec.row_shape) * _longest_value(np.dtype(spec.dtype))
 
 
@@ -143,7 +152,7 @@ def _values_of(dtype: str) -> str:
 
 
 def _longest_value(dtype: np.dtype[Any]) -> int:
-    """Characters of the longest value with its comma and space."""
+    """Returns the characters of the longest value with its comma and space."""
     if dtype.kind == "b":
         return len("false, ")
     if dtype.kind == "f":

@@ -22,7 +22,7 @@ TREE = {
     "env": {"id": "CartPole-v1", "num_envs": 8},
     "network": {"torso": "mlp", "hidden": [16], "activation": "tanh"},
     "a2c": {"entropy_coef": 0.3, "value_coef": 0.7},
-    "optimizer": {"learning_rate": 0.5, "schedule": "constant"},
+    "optimizer": {"learning_rate": 0.5, "schedule": {"shape": "constant"}},
 }
 
 

@@ -150,7 +150,7 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights(bad):
 
 
 def test_the_learning_rate_follows_the_schedule():
-    tree = {**CARTPOLE, "optimizer": {"learning_rate": 0.01, "schedule": "linear"}}
+    tree = {**CARTPOLE, "optimizer": {"learning_rate": 0.01, "schedule": {"shape": "linear"}}}
     training = Training(tree)
     training.learner.env_steps.assign(training.config.run.total_steps // 4)
     assert training.call(1)["learning_rate"] == pytest.approx(0.0075)

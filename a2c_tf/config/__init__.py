@@ -9,6 +9,7 @@ from a2c_tf.config.schema import (
     NetworkConfig,
     OptimizerConfig,
     RunConfig,
+    ScheduleConfig,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NetworkConfig",
     "OptimizerConfig",
     "RunConfig",
+    "ScheduleConfig",
     "check_resumable",
     "find",
     "load",

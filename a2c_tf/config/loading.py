@@ -17,6 +17,14 @@ from a2c_tf.errors import ConfigError
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 
+RENAMED = {
+    "optimizer.schedule": "optimizer.schedule.shape",
+    "optimizer.milestones": "optimizer.schedule.milestones",
+    "a2c.entropy_schedule": "a2c.entropy_schedule.shape",
+    "a2c.entropy_milestones": "a2c.entropy_schedule.milestones",
+}
+"""setting of before 0.1.0 -> what it is now."""
+
 
 def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a config by name or path and applies `section.key=value` overrides.
@@ -24,14 +32,16 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
-    tree = _read_yaml(find(name_or_path))
+    path = find(name_or_path)
+    tree = _read_yaml(path)
+    _refuse_renamed(tree, f"config file {path}: ")
     for override in overrides:
         _apply(tree, override)
     return parse(tree)
 
 
 def find(name_or_path: str) -> Path:
-    """The YAML file of that path, or of that name in `configs/`."""
+    """Returns the YAML file of that path, or of that name in `configs/`."""
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
@@ -46,16 +56,17 @@ def find(name_or_path: str) -> Path:
 
 
 def names() -> list[str]:
-    """The configs that come with the package."""
+    """Returns the names of the configs that come with the package."""
     return sorted(path.stem for path in _config_dir().glob("*.yaml"))
 
 
 def parse(tree: dict[str, Any]) -> Config:
-    """The checked config of a tree of sections.
+    """Returns the checked config of a tree of sections.
 
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
+    _refuse_renamed(tree)
     try:
         return Config.model_validate(tree)
     except pydantic.ValidationError as error:
@@ -63,14 +74,14 @@ def parse(tree: dict[str, Any]) -> Config:
 
 
 def to_yaml(config: Config) -> str:
-    """Every setting as YAML, from which `load` gives the same config."""
+    """Returns every setting as YAML, from which `load` makes the same config."""
     text = io.StringIO()
     YAML().dump(config.model_dump(mode="json"), text)
     return text.getvalue()
 
 
 def check_resumable(started_with: Config, config: Config) -> None:
-    """Makes sure that a run can go on with `config`.
+    """Checks that a run can go on with `config`.
 
     Raises:
       ConfigError: naming the settings that differ and may not: all but those of `run` without
@@ -87,12 +98,12 @@ def check_resumable(started_with: Config, config: Config) -> None:
 
 
 def _may_change(name: str) -> bool:
-    """Whether a run may go on with another value of that setting."""
+    """Returns whether a run may go on with another value of that setting."""
     return name == "optimizer.learning_rate" or (name.startswith("run.") and name != "run.seed")
 
 
 def _flat(config: Config) -> dict[str, Any]:
-    """Every setting by its dotted name."""
+    """Returns every setting by its dotted name."""
     return dict(_leaves(config.model_dump()))
 
 
@@ -101,11 +112,11 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, value
+            yield f"{prefix}{name}", value
 
 
 def _config_dir() -> Path:
-    """Beside the package in a checkout, inside it once installed."""
+    """Returns the folder beside the package in a checkout, inside it once installed."""
     installed = PACKAGE_DIR / "configs"
     return installed if installed.is_dir() else PACKAGE_DIR.parent / "configs"
 
@@ -124,19 +135,38 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     """Sets `section.key=value` in the tree, the value read as YAML."""
     path, equals, text = override.partition("=")
     *sections, key = path.split(".")
+    root = tree
     if not (equals and sections and all(sections) and key):
         raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
     try:
         value = YAML(typ="safe").load(text)
     except (YAMLError, ValueError):
-        raise ConfigError(f"override {override!r}: {text!r} is no YAML value") from None
+        raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
     for i, section in enumerate(sections, 1):
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict) and i > 1:
+            _refuse_renamed(root)
             raise ConfigError(_unknown(path))
         if not isinstance(tree, dict):
             raise ConfigError(f"{section}: received {tree!r}, expected a section of settings")
     tree[key] = value
+
+
+def _refuse_renamed(tree: dict[str, Any], where: str = "") -> None:
+    """Raises a ConfigError that names the new setting for each old one in the tree."""
+    changes = [
+        f"{name}: received {value!r}, renamed; write {RENAMED[name]}={_plain(value)}"
+        for name, value in _leaves(tree)
+        if name in RENAMED and value is not None
+    ]
+    if changes:
+        hint = "in YAML a section, as schedule: {shape: linear}"
+        raise ConfigError(f"{where}{'; '.join(changes)}; {hint}")
+
+
+def _plain(value: Any) -> str:
+    """Returns the value as one writes it on the command line."""
+    return str(value).replace(" ", "")
 
 
 def _describe(problem: Any) -> str:
@@ -152,5 +182,6 @@ def _unknown(location: str) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
+    """Returns a suggestion for an error: the known word that is most like `word`, if any is."""
     matches = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {matches[0]}?" if matches else ""

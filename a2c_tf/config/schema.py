@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 
 def _integral(value: Any) -> Any:
-    """`1e6` is a float to YAML and a number of steps to people."""
+    """Converts whole floats: `1e6` is a float to YAML and a number of steps to people."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -21,26 +21,28 @@ Widths = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
 def _tuples(value: Any) -> Any:
-    """YAML has lists only."""
+    """Converts lists to tuples, since YAML has lists only."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-Schedule = Literal["constant", "linear", "cosine", "piecewise"]
 Milestone = tuple[NonNegative, Annotated[float, Field(ge=0)]]
 Milestones = Annotated[tuple[Milestone, ...], BeforeValidator(_tuples)]
 
 
 class Section(pydantic.BaseModel):
+    """A group of settings: strict in types, without unknown names, unchanged once read."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
 
 class AtariConfig(Section):
-    """What becomes of the emulator's frames, as Mnih et al. (2015) had it; for `ALE/` ids."""
+    """How the emulator's frames become observations, as in Mnih et al. (2015); for `ALE/` ids."""
 
     noop_max: NonNegative = 30
-    """a game starts with 1 to so many random frames of no action (backend ale: 0 to so many)."""
+    """a game starts with a random number of frames without action, from 1 up to this (backend ale:
+    from 0)."""
     fire_reset: bool = True
     """FIRE is pressed at a game's start, where the game has it."""
     frame_skip: Positive = 4
@@ -61,6 +63,8 @@ class AtariConfig(Section):
 
 
 class EnvConfig(Section):
+    """Which environment is stepped, by which backend, and how many at once."""
+
     id: str = "MinAtar/Breakout-v1"
     """gymnasium's id; `my_module:MyEnv-v0` imports the module first."""
     backend: Literal["auto", "graph", "gymnasium", "ale", "envpool"] = "auto"
@@ -77,15 +81,17 @@ class EnvConfig(Section):
     difficulty_ramping: bool | None = None
     """the game gets harder with time; null: the environment's own (MinAtar true)."""
     max_episode_steps: Positive | None = None
-    """truncate episodes after so many steps; null: the environment's own limit (ALE 108,000
+    """truncate episodes after this many steps; null: the environment's own limit (ALE 108,000
     frames)."""
     atari: AtariConfig = AtariConfig()
 
 
 class NetworkConfig(Section):
+    """Torso, core and heads of the network, or a user's own model."""
+
     torso: Literal["minatar", "nature", "impala", "mlp"] = "minatar"
     """minatar: conv 16 3x3; nature: the three convolutions of DQN; impala: the residual network
-    of IMPALA; mlp: none; and after them the dense layers."""
+    of IMPALA; mlp: no convolution; the dense layers come after them."""
     hidden: Widths = (128,)
     """widths of the dense layers of the torso."""
     activation: Literal["relu", "tanh", "silu"] = "relu"
@@ -105,46 +111,62 @@ class NetworkConfig(Section):
     """mixed_bfloat16: training computes torsos in bfloat16; weights, evaluation and export stay
     float32. Faster where processor or GPU multiply in it, slower elsewhere."""
     builder: str | None = None
-    """my_package.models:build, called with (EnvSpec, width of the policy head), gives a Keras
+    """my_package.models:build, called with (EnvSpec, width of the policy head), returns a Keras
     functional model in place of torso, core and heads."""
 
     @pydantic.model_validator(mode="after")
     def _builder_fits(self) -> NetworkConfig:
         if self.builder and (self.core != "none" or self.normalize_observation):
-            raise ValueError("a builder's network has no core and normalize_observation of ours")
+            raise ValueError(
+                "builder replaces core and normalize_observation: set core=none and "
+                "normalize_observation=false"
+            )
         if self.builder and self.precision != "float32":
-            raise ValueError("a builder's network has its own precision: set it to float32")
+            raise ValueError("the model of builder has its own precision: set precision=float32")
         return self
 
 
-def _check_milestones(shape: str, milestones: tuple[Milestone, ...]) -> None:
-    """Only a piecewise schedule has milestones, and their steps ascend."""
-    steps = [step for step, _ in milestones]
-    if (shape == "piecewise") != bool(milestones):
-        raise ValueError("milestones go with a piecewise schedule, and only with it")
-    if steps != sorted(set(steps)):
-        raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+class ScheduleConfig(Section):
+    """How a coefficient changes with the environment steps taken; `shape` must be given."""
+
+    shape: Literal["constant", "linear", "cosine", "piecewise"]
+    """linear and cosine fall to 0 at run.total_steps; piecewise follows the milestones."""
+    milestones: Milestones = ()
+    """[[step, factor], ...] of a piecewise schedule: from that environment step on, the coefficient
+    is the factor times its value at the start."""
+
+    @pydantic.model_validator(mode="after")
+    def _milestones_fit(self) -> ScheduleConfig:
+        """Checks that only a piecewise schedule has milestones, and that their steps ascend."""
+        steps = [step for step, _ in self.milestones]
+        if (self.shape == "piecewise") != bool(self.milestones):
+            raise ValueError("milestones go with a piecewise schedule, and only with it")
+        if steps != sorted(set(steps)):
+            raise ValueError(f"milestones have steps {steps}; expected ascending ones")
+        return self
 
 
 class A2CConfig(Section):
+    """The algorithm: returns, advantages and the terms of the loss."""
+
     unroll_length: Positive = 5
     """T, steps of each environment before an update."""
     gamma: Fraction = 0.99
     """γ, discount a step."""
     advantage: Literal["gae", "n_step", "td", "monte_carlo"] = "gae"
-    """td: one step; n_step: to the end of the unroll; gae: in between, by gae_lambda;
-    monte_carlo: to the end of the episode, bootstrapped only where the unroll cuts it."""
+    """gae: generalised advantage estimation with λ = gae_lambda. Named cases of it, which ignore
+    gae_lambda: td is λ = 0, n_step is λ = 1; monte_carlo is λ = 1 that takes a truncated episode
+    for a terminated one, and bootstraps only where the unroll ends."""
     gae_lambda: Fraction = 1.0
-    """λ of gae; 1 is n_step, 0 is td."""
+    """λ of advantage=gae, which alone reads it: 0 is the same as advantage=td, 1 as n_step."""
     normalize_advantage: bool = False
     """the policy term takes (A - mean) / std of the batch for A."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.01
-    entropy_schedule: Schedule = "constant"
-    entropy_milestones: Milestones = ()
-    """of a piecewise schedule, as optimizer.milestones."""
+    entropy_schedule: ScheduleConfig = ScheduleConfig(shape="constant")
+    """of entropy_coef."""
     noise_hold: Positive = 1
-    """steps for which each environment keeps the random numbers that its actions are drawn with;
-    above 1 exploration is the same for so long, as that of gSDE with sde_sample_freq."""
+    """held noise: steps for which each environment keeps the random numbers that its actions are
+    drawn with; 1: new ones at each step."""
     clip_reward: bool = False
     """the loss sees the sign of each reward; scores stay as they are."""
     scale_reward: bool = False
@@ -155,32 +177,28 @@ class A2CConfig(Section):
 
     @pydantic.model_validator(mode="after")
     def _settings_fit(self) -> A2CConfig:
-        _check_milestones(self.entropy_schedule, self.entropy_milestones)
         if self.clip_reward and self.scale_reward:
-            raise ValueError("clip_reward leaves nothing to scale_reward: set one of them")
+            raise ValueError("clip_reward and scale_reward exclude each other: set one of them")
         return self
 
 
 class OptimizerConfig(Section):
+    """How gradients change the weights."""
+
     name: Literal["rmsprop_tf1", "rmsprop", "adam"] = "rmsprop_tf1"
     """rmsprop_tf1: as TensorFlow 1 defined it; rmsprop and adam: as Keras does."""
     learning_rate: Annotated[float, Field(gt=0)] = 7e-4
-    schedule: Schedule = "linear"
-    """linear and cosine fall to 0 at run.total_steps; piecewise: see milestones."""
-    milestones: Milestones = ()
-    """[[step, factor], ...]: from that environment step on, so many times the learning rate."""
+    schedule: ScheduleConfig = ScheduleConfig(shape="linear")
+    """of learning_rate."""
     rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """decay of the mean square of either rmsprop."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-5
     """inside the root of either rmsprop, beside that of adam."""
 
-    @pydantic.model_validator(mode="after")
-    def _milestones_fit(self) -> OptimizerConfig:
-        _check_milestones(self.schedule, self.milestones)
-        return self
-
 
 class RunConfig(Section):
+    """How long a run is, and when it logs, saves and evaluates."""
+
     total_steps: Positive = 1_000_000
     """environment steps, autoresets not counted."""
     seed: NonNegative = 0

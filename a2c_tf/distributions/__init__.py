@@ -23,7 +23,7 @@ __all__ = [
 
 
 def for_space(action_space: gymnasium.Space, squash: bool = False) -> Distribution:
-    """The distribution that acts in `action_space`.
+    """Returns the distribution that acts in `action_space`.
 
     Args:
       action_space: `Discrete`, `MultiDiscrete`, `MultiBinary`, or `Box` of floats.
@@ -33,7 +33,9 @@ def for_space(action_space: gymnasium.Space, squash: bool = False) -> Distributi
       ValueError: for any other space, and for a squash without finite bounds.
     """
     if squash and not isinstance(action_space, gymnasium.spaces.Box):
-        raise ValueError(f"network.squash_actions=true: {action_space} is no Box; set it to false")
+        raise ValueError(
+            f"network.squash_actions=true: {action_space} is not a Box; set it to false"
+        )
     match action_space:
         case gymnasium.spaces.Discrete():
             return Categorical(int(action_space.n), int(action_space.start))

@@ -21,7 +21,7 @@ class Categorical:
     num_actions: int
     start: int = 0
     """what the environment calls action 0."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -35,15 +35,16 @@ class Categorical:
     def mask_size(self) -> int:
         return self.num_actions
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         return tf.where(allowed, parameters, FORBIDDEN)
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """Gumbel-max: argmax(logits - log(-log u)) has the distribution softmax(logits)."""
+        """Returns argmax(logits - log(-log u)), which follows softmax(logits): Gumbel-max."""
         # as one row that two operations read, XLA computes the logarithms and the random numbers
         # as vectors; within a lone argmax, or in short rows, one by one, in ten times the time
-        gumbel = -tf.math.log(-tf.math.log(tf.reshape(noise, [-1])))
-        perturbed = tf.reshape(tf.reshape(parameters, [-1]) + gumbel, tf.shape(parameters))
+        gumbel = -tf.math.log(-tf.math.log(tf.reshape(noise, [-1])))  # [N·num_actions]
+        flat = tf.reshape(parameters, [-1]) + gumbel  # [N·num_actions]
+        perturbed = tf.reshape(flat, tf.shape(parameters))  # [..., num_actions]
         highest = tf.reduce_max(perturbed, axis=-1, keepdims=True)
         return tf.argmax(tf.cast(perturbed == highest, tf.int32), axis=-1, output_type=tf.int32)
 
@@ -59,13 +60,13 @@ class Categorical:
         log_probs = tf.nn.log_softmax(parameters)
         return -tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return action + self.start if self.start else action
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {"type": "categorical", "start": self.start}
 
 
@@ -81,7 +82,7 @@ class MultiCategorical:
     """what the environment calls 0, for each choice."""
     shape: tuple[int, ...]
     """of the environment's action."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -95,16 +96,18 @@ class MultiCategorical:
     def mask_size(self) -> int:
         return sum(self.sizes)
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         return tf.where(allowed, parameters, FORBIDDEN)
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         parts = zip(self._choices, self._split(parameters), self._split(noise), strict=True)
-        return tf.stack([choice.sample(logits, u) for choice, logits, u in parts], axis=-1)
+        samples = [choice.sample(logits, u) for choice, logits, u in parts]
+        return tf.stack(samples, axis=-1)  # [..., choices]
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         parts = zip(self._choices, self._split(parameters), strict=True)
-        return tf.stack([choice.mode(logits) for choice, logits in parts], axis=-1)
+        modes = [choice.mode(logits) for choice, logits in parts]
+        return tf.stack(modes, axis=-1)  # [..., choices]
 
     def log_prob(self, parameters: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
         parts = zip(
@@ -116,13 +119,13 @@ class MultiCategorical:
         parts = zip(self._choices, self._split(parameters), strict=True)
         return tf.add_n([choice.entropy(logits) for choice, logits in parts])
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return with_shape(action + tf.constant(self.starts, action.dtype), self.shape)
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {
             "type": "multi_categorical",
             "nvec": list(self.sizes),
@@ -151,7 +154,7 @@ class Bernoulli:
 
     shape: tuple[int, ...]
     """of the environment's action."""
-    free_size = 0
+    constant_size = 0
 
     @property
     def head_size(self) -> int:
@@ -165,7 +168,7 @@ class Bernoulli:
     def mask_size(self) -> int:
         return 2 * self.head_size
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         zero, one = allowed[..., ::2], allowed[..., 1::2]
         return tf.where(one, tf.where(zero, parameters, -FORBIDDEN), FORBIDDEN)
 
@@ -180,20 +183,20 @@ class Bernoulli:
         return -tf.reduce_sum(tf.nn.softplus(signs * parameters), axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """softplus(l) - l·sigmoid(l) a bit."""
+        """Returns Σ softplus(l) - l·sigmoid(l) over the bits."""
         bits = tf.nn.softplus(parameters) - parameters * tf.sigmoid(parameters)
         return tf.reduce_sum(bits, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return with_shape(action, self.shape)
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return {"logits": parameters}
 
-    def describe(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         return {"type": "bernoulli", "shape": list(self.shape)}
 
 
 def with_shape(action: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """`[B, size]` as `[B, *shape]`."""
+    """Reshapes `[B, size]` to `[B, *shape]`."""
     return action if len(shape) == 1 else tf.reshape(action, [-1, *shape])

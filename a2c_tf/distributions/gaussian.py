@@ -19,7 +19,7 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """The range of each number of an action; where it is finite, ±1 stands for its ends."""
+    """The range of each dimension of an action; where it is finite, ±1 stands for its ends."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -28,6 +28,7 @@ class Bounds:
 
     @classmethod
     def of(cls, space: gymnasium.spaces.Box) -> Bounds:
+        """Returns the bounds of a `Box`."""
         low, high = (tuple(map(float, bound.flat)) for bound in (space.low, space.high))
         return cls(low, high, space.shape, str(space.dtype))
 
@@ -41,27 +42,35 @@ class Bounds:
 
     @property
     def centre(self) -> np.ndarray:
-        """What 0 stands for, `[size]` float32."""
+        """Middle of each bounded action dimension, 0 where unbounded, `[size]` float32."""
         return self._ends.mean(axis=0, dtype=np.float32)
 
     @property
     def half_range(self) -> np.ndarray:
-        """What 1 is further than 0, `[size]` float32."""
+        """Half the width of each bounded action dimension, 1 where unbounded, `[size]` float32."""
         return (np.diff(self._ends, axis=0)[0] / 2).astype(np.float32)
 
     def in_env_units(self, action: tf.Tensor) -> tf.Tensor:
+        """Returns centre + half_range · action."""
         return self.centre + self.half_range * action
 
     def clip(self, action: tf.Tensor) -> tf.Tensor:
-        """An action in the environment's units, `[B, size]`, as it takes it, `[B, *shape]`."""
+        """Clips an action in the environment's units to its bounds.
+
+        Args:
+          action: `[B, size]` float32.
+
+        Returns:
+          `[B, *shape]` in the environment's dtype.
+        """
         dtype = tf.as_dtype(self.dtype)
         # bounds of float64 may be no numbers of float32
         action = tf.cast(action, dtype) if dtype.is_floating else action
         low, high = (np.array(x, action.dtype.as_numpy_dtype) for x in (self.low, self.high))
         return with_shape(tf.cast(tf.clip_by_value(action, low, high), dtype), self.shape)
 
-    def describe(self) -> dict[str, Any]:
-        """Infinite bounds are None."""
+    def manifest_entry(self) -> dict[str, Any]:
+        """Returns bounds and shape as plain values; infinite bounds are None."""
         low, high = ([x if math.isfinite(x) else None for x in b] for b in (self.low, self.high))
         return {"low": low, "high": high, "shape": list(self.shape)}
 
@@ -79,8 +88,8 @@ class Bounds:
 class DiagonalGaussian:
     """Independent normal numbers, clipped to the bounds on their way to the environment.
 
-    The parameters are the means, which the policy head gives, and the logarithms of the standard
-    deviations, which are weights; both count in half ranges of the action, where it has bounds.
+    The parameters are the means, outputs of the policy head, and the logarithms of the standard
+    deviations, which are weights; both are in half ranges of the action, where it has bounds.
     Densities are those before clipping (as everywhere in A2C: the clip belongs to the environment).
     """
 
@@ -92,46 +101,46 @@ class DiagonalGaussian:
         return self.bounds.size
 
     @property
-    def free_size(self) -> int:
+    def constant_size(self) -> int:
         return self.bounds.size
 
     @property
     def noise_size(self) -> int:
         return 2 * self.bounds.size
 
-    def masked(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    def apply_mask(self, parameters: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         raise ValueError("a Gaussian has no choices that a mask could forbid")
 
     def sample(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return mean + tf.exp(log_std) * standard_normal(noise)
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         return parameters[..., : self.bounds.size]
 
     def log_prob(self, parameters: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         z = (action - mean) * tf.exp(-log_std)
         return tf.reduce_sum(-0.5 * tf.square(z) - log_std - LOG_SQRT_2PI, axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """log σ + (1 + log 2π) / 2 a number."""
-        _, log_std = tf.split(parameters, 2, axis=-1)
+        """Returns Σ log σ + (1 + log 2π) / 2 over the dimensions."""
+        _, log_std = tf.split(parameters, 2, axis=-1)  # [..., size]
         return tf.reduce_sum(log_std + 0.5 + LOG_SQRT_2PI, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         return self.bounds.clip(self.bounds.in_env_units(action))
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Both in the environment's units."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        """Returns mean and log_std, both in the environment's units."""
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return {
             "mean": self.bounds.in_env_units(mean),
             "log_std": log_std + np.log(self.bounds.half_range),
         }
 
-    def describe(self) -> dict[str, Any]:
-        return {"type": "gaussian", **self.bounds.describe()}
+    def manifest_entry(self) -> dict[str, Any]:
+        return {"type": "gaussian", **self.bounds.manifest_entry()}
 
 
 class TanhGaussian(DiagonalGaussian):
@@ -148,35 +157,35 @@ class TanhGaussian(DiagonalGaussian):
         return super().log_prob(parameters, action) - tf.reduce_sum(_log_slope(action), axis=-1)
 
     def entropy(self, parameters: tf.Tensor) -> tf.Tensor:
-        """H(x) + E[log(1 - tanh² x)], the expectation by Gauss-Hermite quadrature."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        """Returns H(x) + E[log(1 - tanh² x)], the expectation by Gauss-Hermite quadrature."""
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         x = mean[..., tf.newaxis] + tf.exp(log_std)[..., tf.newaxis] * np.float32(NODES)
         weights = np.float32(WEIGHTS / WEIGHTS.sum())
         slope = tf.reduce_sum(_log_slope(x) * weights, axis=-1)  # [..., size]
         return super().entropy(parameters) + tf.reduce_sum(slope, axis=-1)
 
-    def to_env(self, action: tf.Tensor) -> tf.Tensor:
+    def to_env_action(self, action: tf.Tensor) -> tf.Tensor:
         # tanh rounds to 1 and the scaling may round past a bound
         return self.bounds.clip(self.bounds.in_env_units(tf.tanh(action)))
 
     def outputs(self, parameters: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Both before tanh."""
-        mean, log_std = tf.split(parameters, 2, axis=-1)
+        """Returns mean and log_std, both before tanh."""
+        mean, log_std = tf.split(parameters, 2, axis=-1)  # [..., size] each
         return {"mean": mean, "log_std": log_std}
 
-    def describe(self) -> dict[str, Any]:
-        return {"type": "tanh_gaussian", **self.bounds.describe()}
+    def manifest_entry(self) -> dict[str, Any]:
+        return {"type": "tanh_gaussian", **self.bounds.manifest_entry()}
 
 
 def standard_normal(noise: tf.Tensor) -> tf.Tensor:
-    """Normal numbers `[..., size]` from uniform ones `[..., 2·size]` (Box and Muller, 1958).
+    """Returns normal numbers `[..., size]` from uniform ones `[..., 2·size]` (Box, Muller, 1958).
 
     The inverse distribution function would take half as many, but XLA's is off by up to 3e-3.
     """
-    radius, angle = tf.split(noise, 2, axis=-1)
+    radius, angle = tf.split(noise, 2, axis=-1)  # [..., size] each
     return tf.sqrt(-2.0 * tf.math.log(radius)) * tf.cos(2 * math.pi * angle)
 
 
 def _log_slope(x: tf.Tensor) -> tf.Tensor:
-    """log(1 - tanh² x) = 2 (log 2 - x - softplus(-2x)), which does not cancel."""
+    """Returns log(1 - tanh² x) as 2 (log 2 - x - softplus(-2x)), which does not cancel."""
     return 2.0 * (math.log(2.0) - x - tf.nn.softplus(-2.0 * x))

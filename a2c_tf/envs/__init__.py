@@ -1,0 +1,1 @@
+"""Environments: in the graph, on the host, and their registry."""

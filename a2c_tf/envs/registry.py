@@ -117,7 +117,7 @@ def make_drawable(config: EnvConfig) -> Environment:
 
 
 def _showing_the_same(env: Environment, config: EnvConfig) -> Environment:
-    """gymnasium's environment of the id, where its observations are like those of `env`."""
+    """Gymnasium's environment of the id, where its observations are like those of `env`."""
     other = _make_gymnasium(config)
     one, two = (parts(e.spec.observation_space).values() for e in (env, other))
     alike = [(a.shape, a.dtype) for a in one] == [(a.shape, a.dtype) for a in two]

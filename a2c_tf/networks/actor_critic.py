@@ -34,18 +34,22 @@ Heads = dict[str, keras.KerasTensor]
 
 
 def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> keras.Model:
-    """The model observation -> {"policy": [B, P], "value": [B]}, both float32.
+    """Builds the model observation -> {"policy": [B, P], "value": [B]}, both float32.
 
-    With a recurrent core, {"observation", "core_state" [B, S]} -> the same and the "core_state"
-    after. P is what the distribution over the environment's actions asks for. Observations come in
-    the environment's own dtype, a Dict as a dict; their scaling is inside the model. Weights are
-    orthogonal with gain √2, the policy head's 0.01 and the value head's 1; biases are 0.
+    With a recurrent core it is {"observation", "core_state" [B, S]} -> the same and the next
+    "core_state". P is the `head_size + constant_size` of the distribution over the environment's
+    actions. Observations come in the environment's own dtype, a Dict as a dict; their scaling is
+    inside the model. Weights are orthogonal with gain √2, the policy head's 0.01 and the value
+    head's 1; biases are 0.
 
     Args:
       spec: for the spaces.
       config: which torso and core, how wide, and whether policy and value share them; or whose
         model.
-      seed: of the initial weights; a user's own model sees to them itself.
+      seed: of the initial weights; a user's own model initialises its own.
+
+    Returns:
+      The Keras functional model `actor_critic`.
 
     Raises:
       ValueError: for spaces that network or distribution do not take, or a user's model that
@@ -66,24 +70,24 @@ def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> ke
 
 
 def has_convolutions(model: keras.Model) -> bool:
-    """Whether any layer is a convolution, which graph mode computes faster than XLA."""
+    """Returns whether any layer is a convolution, which graph mode computes faster than XLA."""
     kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     return any(isinstance(layer, kinds) for layer in _layers(model))
 
 
 def torso_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """What lies between the encoded observation and core or heads."""
+    """Returns the layers between the encoded observation and core or heads."""
     layers = [layer for layer in _layers(model) if isinstance(layer, TORSO_KINDS)]
     return [layer for layer in layers if layer.name not in HEADS]
 
 
 def image_layers(model: keras.Model) -> list[encoding.Planes]:
-    """What turns images of whole numbers, channels first, into what convolutions take."""
+    """Returns the layers that convert images of integers, channels first, for convolutions."""
     return [layer for layer in _layers(model) if isinstance(layer, encoding.Planes)]
 
 
 def normalizers(model: keras.Model, spec: EnvSpec) -> list[RunningNormalization | None]:
-    """The layer that normalises each array of an observation, None where there is none."""
+    """Returns the layer that normalises each array of an observation, None where there is none."""
     layers = {layer.name: layer for layer in _layers(model)}
     names = spaces.parts(spec.observation_space)
     return [layers.get(encoding.normalizer_name(name)) for name in names]
@@ -96,7 +100,7 @@ def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from _layers(layer)
 
 
-class StateIndependent(keras.layers.Layer):
+class LearnedConstant(keras.layers.Layer):
     """Appends weights to `[B, N]`, the same in every row: `[B, N + size]`."""
 
     def __init__(self, size: int, value: float, **settings: str) -> None:
@@ -109,7 +113,7 @@ class StateIndependent(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         rows = tf.broadcast_to(self.weight, [tf.shape(x)[0], self._size])
-        return tf.concat([x, rows], axis=-1)
+        return tf.concat([x, rows], axis=-1)  # [B, N + size]
 
 
 def _inputs(spec: EnvSpec) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
@@ -129,7 +133,7 @@ def _streams(
     config: NetworkConfig,
     initializers: Initializers,
 ) -> list[keras.KerasTensor]:
-    """The features that policy and value share, or those of each."""
+    """Returns the features that policy and value share, or those of each."""
     parts = spaces.parts(spec.observation_space)
     _check_images(parts, config)
     encoded = {
@@ -140,6 +144,7 @@ def _streams(
     def stream(torso: str) -> keras.KerasTensor:
         named = {name: torso + name.removeprefix(spaces.NAME) for name in encoded}
         features = [make_torso(x, config, initializers, named[n]) for n, x in encoded.items()]
+        # [B, F] of each array -> [B, sum of F]
         return keras.ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
 
     return [stream(t) for t in (["torso"] if config.shared else ["policy_torso", "value_torso"])]
@@ -151,22 +156,22 @@ def _heads(
     config: NetworkConfig,
     initializers: Initializers,
 ) -> Heads:
-    """The policy reads the first stream and the value the last."""
+    """Returns policy and value; the policy reads the first stream and the value the last."""
     policy = _dense(distribution.head_size, POLICY_GAIN, initializers, "policy")(streams[0])
     value = _dense(1, VALUE_GAIN, initializers, "value_head")(streams[-1])
     return {
         "policy": _whole(policy, distribution, config),
-        "value": keras.layers.Reshape((), name="value")(value),
+        "value": keras.layers.Reshape((), name="value")(value),  # [B, 1] -> [B]
     }
 
 
 def _whole(
     policy: keras.KerasTensor, distribution: Distribution, config: NetworkConfig
 ) -> keras.KerasTensor:
-    """The policy head with the parameters that are weights."""
-    if not distribution.free_size:
+    """Returns the policy head followed by the parameters that are weights."""
+    if not distribution.constant_size:
         return policy
-    return StateIndependent(distribution.free_size, config.log_std_init, name="log_std")(policy)
+    return LearnedConstant(distribution.constant_size, config.log_std_init, name="log_std")(policy)
 
 
 def _recurrent(
@@ -176,7 +181,7 @@ def _recurrent(
     config: NetworkConfig,
     initializers: Initializers,
 ) -> keras.Model:
-    """Three models in one, since only the core must be run step by step."""
+    """Returns three models in one, since only the core must be run step by step."""
     torso = keras.Model(observation, streams, name="torso")
     core = make_core([x.shape[-1] for x in streams], config, initializers)
     remembered = [keras.Input((config.core_size,)) for _ in streams]

@@ -1,4 +1,4 @@
-"""Recurrent cores: what a policy remembers from one step to the next."""
+"""Recurrent cores: the memory of a policy from one step to the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GAIN = 1.0
 
 
 def make_core(widths: list[int], config: NetworkConfig, initializers: Initializers) -> keras.Model:
-    """The model [features of each stream, core_state] -> [features, ..., core_state].
+    """Builds the model [features of each stream, core_state] -> [features, ..., core_state].
 
     Args:
       widths: of the features of each stream: one torso, or policy and value torso.
@@ -32,6 +32,7 @@ def make_core(widths: list[int], config: NetworkConfig, initializers: Initialize
         output, after = cell(x, state)
         outputs.append(output)
         states += after
+    # [B, size] of each state -> [B, S]
     joined = keras.ops.concatenate(states, axis=-1) if len(states) > 1 else states[0]
     return keras.Model([*features, core_state], [*outputs, joined], name="core")
 
@@ -48,7 +49,7 @@ def _cell(config: NetworkConfig, initializers: Initializers, name: str) -> keras
 
 
 def _state_sizes(cell: keras.layers.Layer) -> list[int]:
-    """Of hidden state and memory of an LSTM, of the one state of a GRU."""
+    """Returns the sizes of hidden state and memory of an LSTM, of the one state of a GRU."""
     return list(cell.state_size) if isinstance(cell.state_size, list) else [cell.state_size]
 
 

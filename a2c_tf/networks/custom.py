@@ -12,7 +12,15 @@ from a2c_tf.types import EnvSpec
 
 
 def build(path: str, spec: EnvSpec, head_size: int) -> keras.Model:
-    """What the user's `module:function` makes of (spec, head_size).
+    """Builds the user's own model.
+
+    Args:
+      path: `my_package.models:build`, a function of (spec, head_size).
+      spec: of the environment.
+      head_size: width of the policy output.
+
+    Returns:
+      The Keras model that the function returned.
 
     Raises:
       ValueError: for a path that leads nowhere, a function that raises, or a model with other
@@ -31,7 +39,7 @@ def build(path: str, spec: EnvSpec, head_size: int) -> keras.Model:
 
 
 def _check_inputs(path: str, model: keras.Model, spec: EnvSpec) -> None:
-    """One input for each array of the observation; of a Dict, in a dict with its keys."""
+    """Checks that there is one input for each array of the observation; of a Dict, in a dict."""
     parts = spaces.parts(spec.observation_space).values()
     arrays = [((None, *(space.shape or ())), str(space.dtype)) for space in parts]
     expected = spaces.pack(spec.observation_space, arrays)
@@ -48,9 +56,7 @@ def _check_outputs(path: str, model: keras.Model, head_size: int) -> None:
     outputs = model.output if isinstance(model.output, dict) else {"output": model.output}
     given = {name: (tuple(x.shape), x.dtype) for name, x in outputs.items()}
     if given != expected:
-        raise ValueError(
-            f"network.builder={path}: the model gives {given}; expected the outputs {expected}"
-        )
+        raise ValueError(f"network.builder={path}: the model outputs {given}; expected {expected}")
 
 
 def _load(path: str) -> Callable[[EnvSpec, int], keras.Model]:
@@ -64,5 +70,7 @@ def _load(path: str) -> Callable[[EnvSpec, int], keras.Model]:
     except Exception as error:  # the user's module may raise anything
         raise ValueError(f"network.builder={path} raised {type(error).__name__}: {error}") from None
     if not callable(function):
-        raise ValueError(f"network.builder={path}: is no function but {function!r}")
+        raise ValueError(
+            f"network.builder={path}: received {function!r}; expected a function of (EnvSpec, int)"
+        )
     return function

@@ -1,4 +1,4 @@
-"""How each kind of observation becomes numbers that a torso can read, inside the network."""
+"""Encodings: how each kind of observation becomes numbers for a torso, inside the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_SCALE = 2**16
 
 
 class Planes(keras.layers.Layer):
-    """Images `[B, C, H, W]` of integers up to `bound` as float32 in [0, 1], `[B, H, W, C]`."""
+    """Converts integer images `[B, C, H, W]` up to `bound` to float32 in [0, 1], `[B, H, W, C]`."""
 
     def __init__(self, bound: float, **settings: Any) -> None:
         super().__init__(autocast=False, **{"dtype": "float32", **settings})
@@ -26,8 +26,9 @@ class Planes(keras.layers.Layer):
         self.convert = self.in_operations
 
     def in_operations(self, x: tf.Tensor) -> tf.Tensor:
-        """Three passes over the image, where one program needs one."""
-        return keras.ops.cast(keras.ops.transpose(x, (0, 2, 3, 1)), "float32") / self.bound
+        """Converts in three passes over the image, where one compiled program needs one."""
+        channels_last = keras.ops.transpose(x, (0, 2, 3, 1))  # [B, H, W, C]
+        return keras.ops.cast(channels_last, "float32") / self.bound
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.convert(x)
@@ -37,18 +38,27 @@ class Planes(keras.layers.Layer):
 
 
 def normalizer_name(name: str) -> str:
-    """Of the layer that normalises the array of that name."""
+    """Returns the name of the layer that normalises the array of that name."""
     return f"{name}_normalization"
 
 
 def encode(
     x: keras.KerasTensor, space: gymnasium.Space, name: str, normalize: bool
 ) -> keras.KerasTensor:
-    """What a torso reads of one array: float32 `[B, ...]`, images as NHWC.
+    """Encodes one array of an observation for a torso.
 
     Numbers of `Discrete` and `MultiDiscrete` become one-hot; integers of a `Box` are divided by
     their bound, so that pixels lie in [0, 1], up to LARGEST_SCALE; its floats are normalised
     where `normalize` says so.
+
+    Args:
+      x: `[B, ...]` in the dtype of the space.
+      space: of the array.
+      name: of the array, which names the layer that normalises it.
+      normalize: whether floats are normalised by running statistics.
+
+    Returns:
+      `[B, ...]` float32, images as `[B, H, W, C]`.
     """
     match space:
         case spaces.Discrete():
@@ -66,11 +76,12 @@ def encode(
 
 
 def _one_hots(x: keras.KerasTensor, space: spaces.MultiDiscrete) -> keras.KerasTensor:
-    """A one-hot vector for each number, side by side."""
+    """Returns a one-hot vector for each number, side by side."""
     sizes = space.nvec.reshape(-1)
     offsets = np.cumsum(sizes) - sizes - space.start.reshape(-1)
     flat = keras.layers.Flatten()(x) + offsets.astype(str(space.dtype))  # [B, numbers]
-    return keras.ops.sum(keras.ops.one_hot(flat, int(sizes.sum())), axis=1)
+    rows = keras.ops.one_hot(flat, int(sizes.sum()))  # [B, numbers, sum of sizes]
+    return keras.ops.sum(rows, axis=1)
 
 
 def _scaled(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
@@ -79,13 +90,14 @@ def _scaled(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
 
 
 def _bound(space: spaces.Box) -> float:
-    """The largest number of a space of integers, 1 where there is none to be divided by."""
+    """Returns the largest number of a space of integers, 1 where it is no scale to divide by."""
     bound = float(np.max(space.high))
     is_scale = np.issubdtype(space.dtype, np.integer) and 1 < bound <= LARGEST_SCALE
     return bound if is_scale else 1.0
 
 
 def _channels_last(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
+    """Transposes `[B, C, H, W]` to `[B, H, W, C]`."""
     return keras.layers.Permute((2, 3, 1))(x) if _is_channels_first(space) else x
 
 

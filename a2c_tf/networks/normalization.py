@@ -9,10 +9,10 @@ from a2c_tf.running_statistics import CLIP, EPSILON, Moments, merge, moments_of
 
 
 class RunningNormalization(keras.layers.Layer):
-    """(x - mean) / sqrt(variance + ε), clipped to ±10, by the statistics of all `x` met so far.
+    """Returns (x - mean) / sqrt(variance + ε), clipped to ±10, by the statistics of all merged `x`.
 
-    Calling it changes nothing; `merge` does, which the learner alone calls. Before the first
-    merge mean is 0 and variance 1.
+    Calling it changes nothing; only the learner calls `merge`, which does. Before the first merge
+    mean is 0 and variance 1.
     """
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -33,7 +33,7 @@ class RunningNormalization(keras.layers.Layer):
         return tf.clip_by_value(normalized, -CLIP, CLIP)
 
     def merge(self, x: tf.Tensor) -> None:
-        """Counts the rows of `x` `[N, ...]` in."""
+        """Merges the rows of `x` `[N, ...]` into the statistics."""
         merged = merge(self._moments(), moments_of(x, tf.ones([tf.shape(x)[0]])))
         for variable, value in zip((self.count, self.mean, self.squares), merged, strict=True):
             variable.assign(value)

@@ -1,4 +1,4 @@
-"""Torsos: from an observation to the features that the heads read."""
+"""Torsos: from an observation to the features that core and heads read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HIDDEN_GAIN = 2.0**0.5
 
 
 class Initializers:
-    """Orthogonal initializers, each with a seed of its own, so that one seed gives the weights."""
+    """Orthogonal initializers with a seed each, so that one seed determines all weights."""
 
     def __init__(self, seed: int) -> None:
         self._seeds = np.random.SeedSequence(seed)
@@ -41,6 +41,18 @@ class Layers:
         padding: str = "valid",
         activate: bool = True,
     ) -> keras.layers.Layer:
+        """Makes the next convolution.
+
+        Args:
+          filters: number of output channels.
+          size: height and width of the kernel.
+          stride: pixels between outputs.
+          padding: `valid` or `same`.
+          activate: whether the activation of the config follows.
+
+        Returns:
+          The layer, named `<torso>_conv_<number>`.
+        """
         self._convolutions += 1
         return keras.layers.Conv2D(
             filters,
@@ -53,6 +65,7 @@ class Layers:
         )
 
     def dense(self, width: int) -> keras.layers.Layer:
+        """Makes the next dense layer, named `<torso>_dense_<number>`."""
         self._denses += 1
         return keras.layers.Dense(
             width,
@@ -62,36 +75,47 @@ class Layers:
         )
 
     def activation(self) -> keras.layers.Layer:
+        """Makes a layer of the activation alone."""
         return keras.layers.Activation(self._activation)
 
 
 def make_torso(
     x: keras.KerasTensor, config: NetworkConfig, initializers: Initializers, name: str
 ) -> keras.KerasTensor:
-    """Features `[B, F]` of an encoded observation: convolutions of an image, then dense layers."""
+    """Builds the torso of one encoded array: convolutions of an image, then dense layers.
+
+    Args:
+      x: `[B, ...]` float32, an image as `[B, H, W, C]`.
+      config: which convolutions, and how wide the dense layers are.
+      initializers: of the weights.
+      name: of the torso, which its layers' names begin with.
+
+    Returns:
+      Features `[B, F]`.
+    """
     layers = Layers(config, initializers, name)
     if len(x.shape) == 4:
         x = CONVOLUTIONS[config.torso](x, layers)
-    features = keras.layers.Flatten()(x)
+    features = keras.layers.Flatten()(x)  # [B, numbers]
     for width in config.hidden:
         features = layers.dense(width)(features)
     return features
 
 
 def _minatar(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
-    """The convolution of MinAtar's actor-critic (Young and Tian, 2019)."""
+    """Applies the convolution of MinAtar's actor-critic (Young and Tian, 2019)."""
     return layers.conv(16, 3)(x)
 
 
 def _nature(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
-    """The convolutions of DQN (Mnih et al., 2015)."""
+    """Applies the convolutions of DQN (Mnih et al., 2015)."""
     for filters, size, stride in ((32, 8, 4), (64, 4, 2), (64, 3, 1)):
         x = layers.conv(filters, size, stride)(x)
     return x
 
 
 def _impala(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
-    """The residual network of IMPALA (Espeholt et al., 2018, figure 3), without its LSTM."""
+    """Applies IMPALA's residual network (Espeholt et al., 2018, figure 3), without its LSTM."""
     for filters in (16, 32, 32):
         x = layers.conv(filters, 3, padding="same", activate=False)(x)
         x = keras.layers.MaxPooling2D(3, 2, "same")(x)

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, whatever stops their writing."""
+"""Files and folders that are written whole or not at all, whatever stops their writing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to in place of `path`, of the same ending; the file is there whole or not."""
+    """Yields a name to write to in place of `path`, of the same ending, and renames it at the end.
+
+    On an error the file at `path` stays as it was.
+    """
     temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
     try:
         yield temporary
@@ -31,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def synced(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write to, on the disk when it is closed."""
+    """Yields a new file to write to, which is on the disk when it is closed."""
     with path.open("wb") as file:
         yield file
         file.flush()
@@ -52,10 +55,10 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
     Args:
       temporary: `.<name of final>.tmp-<number of the process>`, beside `final`.
-      final: what it is to be.
+      final: the new name of `temporary`.
 
     Raises:
-      OSError: where it cannot be renamed; what was there before stays.
+      OSError: where it cannot be renamed; the folder at `final` then stays.
     """
     restore_replaced(final.parent, glob.escape(final.name))
     old = temporary.with_name(f"{temporary.name}-old")
@@ -72,11 +75,11 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
 
 def restore_replaced(folder: Path, name: str) -> None:
-    """Puts back what a killed process was replacing, or deletes it where that was done.
+    """Restores the folder that a killed process was replacing, or deletes it if replaced already.
 
     Args:
-      folder: holds what was being replaced.
-      name: of that, or a pattern.
+      folder: holds the folder that was being replaced.
+      name: its name, or a pattern.
     """
     for old in folder.glob(f".{name}.tmp-*-old"):
         final = old.with_name(old.name[1:].rpartition(".tmp-")[0])

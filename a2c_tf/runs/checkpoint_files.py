@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and its folder: arrays, and a manifest with their SHA-256."""
+"""The content of a checkpoint, and its folder: arrays, and a manifest with their SHA-256."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class CheckpointError(CommandError):
-    """No checkpoint that could be used."""
+    """There is no checkpoint that could be used."""
 
     exit_code = ExitCode.NO_CHECKPOINT
 
 
 class DamagedError(CheckpointError):
-    """A checkpoint that is not what was written."""
+    """A checkpoint differs from the one that was written."""
 
 
 class Checkpoint(NamedTuple):

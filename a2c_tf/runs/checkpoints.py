@@ -1,4 +1,4 @@
-"""The checkpoints of a run: saved, selected, pruned, and what resuming promises.
+"""The checkpoints of a run: how they are saved, selected, pruned and restored.
 
 Each is written under a temporary name, synced, and renamed: under its final name it is whole.
 """
@@ -27,16 +27,24 @@ log = logging.getLogger(__name__)
 
 
 class AccessError(CommandError):
-    """A checkpoint that may be whole, but that the system does not let be read or renamed."""
+    """The system does not let a checkpoint, which may be whole, be read or renamed."""
 
     exit_code = ExitCode.NO_CHECKPOINT
 
 
 def save(folder: Path, checkpoint: Checkpoint, name: str | None = None) -> Path:
-    """Writes `folder/ckpt-<env_steps>`, or `folder/<name>`, and returns its path.
+    """Writes a checkpoint as a new folder.
+
+    Args:
+      folder: holds the checkpoints of the run.
+      checkpoint: its content.
+      name: of the new folder; None: `ckpt-<env_steps>`.
+
+    Returns:
+      The path of the new folder.
 
     Raises:
-      OSError: where it cannot be written; what was there before stays.
+      OSError: where it cannot be written; a checkpoint of that name then stays.
     """
     final = folder / (name or f"ckpt-{checkpoint.counters.env_steps}")
     temporary = folder / f".{final.name}.tmp-{os.getpid()}"
@@ -63,9 +71,9 @@ def load(path: Path) -> Checkpoint:
 
 
 def load_newest(folder: Path) -> Checkpoint:
-    """The newest checkpoint that is whole, to go on from; damaged ones are set aside.
+    """Returns the newest checkpoint that is whole, to go on from, and sets damaged ones aside.
 
-    What a killed process was replacing is put back before.
+    A folder that a killed process was replacing is restored first.
 
     Raises:
       CheckpointError: where there is none, or the newest is another version's.
@@ -77,7 +85,7 @@ def load_newest(folder: Path) -> Checkpoint:
 
 
 def load_selected(folder: Path, selector: str) -> Checkpoint:
-    """The checkpoint that `best`, `last` or a number of environment steps selects.
+    """Returns the checkpoint that `best`, `last` or a number of environment steps selects.
 
     Raises:
       CheckpointError: where there is no such checkpoint, or it is damaged.
@@ -90,14 +98,12 @@ def load_selected(folder: Path, selector: str) -> Checkpoint:
         if path.is_dir():
             return load(path)
         known = ["best"] * (folder / "best").is_dir() + [p.name[5:] for p in listed(folder)]
-    raise CheckpointError(
-        f"checkpoint {selector!r}: not in {folder}; "
-        f"expected last or one of {', '.join(known) or '(none)'}"
-    )
+    expected = f"last or one of {', '.join(known)}" if known else "a run that saved a checkpoint"
+    raise CheckpointError(f"checkpoint {selector!r}: not in {folder}; expected {expected}")
 
 
 def listed(folder: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
+    """Returns the paths of a run's checkpoints, oldest first."""
     try:
         paths = list(folder.iterdir())  # by glob, one that may not be read would seem empty
     except FileNotFoundError:
@@ -109,7 +115,7 @@ def listed(folder: Path) -> list[Path]:
 def prune(folder: Path, keep: int) -> None:
     """Deletes all but the `keep` newest, and what a killed process left half-written.
 
-    What that was replacing is put back.
+    A folder that such a process was replacing is restored.
     """
     restore_replaced(folder, "*")
     for path in listed(folder)[:-keep]:
@@ -119,7 +125,7 @@ def prune(folder: Path, keep: int) -> None:
 
 
 def named(variables: Sequence[Any]) -> Arrays:
-    """The values of Keras variables by their paths."""
+    """Returns the values of Keras variables by their paths."""
     return {variable.path: np.asarray(variable) for variable in variables}
 
 
@@ -147,7 +153,7 @@ def _accessing(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise AccessError(
-            f"{what}: no access ({error.strerror or error}); once that is mended, start again"
+            f"{what}: no access ({error.strerror or error}); fix this, then start again"
         ) from None
 
 
@@ -158,11 +164,13 @@ def _newest_whole(folder: Path, setting_aside: bool) -> Checkpoint:
         except DamagedError as error:
             aside = f"set aside as {_set_aside(path)}, " if setting_aside else ""
             log.warning("%s; %susing the one before", error, aside)
-    raise CheckpointError(f"no usable checkpoint in {folder}; train with --overwrite to start anew")
+    raise CheckpointError(
+        f"no usable checkpoint in {folder}; train with --overwrite to start again"
+    )
 
 
 def _set_aside(path: Path) -> str:
-    """Renames a checkpoint so that it is none any more; its new name."""
+    """Renames a damaged checkpoint so that it is no longer listed, and returns its new name."""
     aside = path.with_name(f"{path.name}.corrupt")
     shutil.rmtree(aside, ignore_errors=True)
     return path.rename(aside).name

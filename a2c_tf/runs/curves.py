@@ -21,7 +21,7 @@ PANELS = {
     "steps_per_second": "environment steps a second",
 }
 POINTS = 200
-"""the runs are brought to so many common points for their mean."""
+"""common points to which the runs are interpolated for their mean."""
 
 
 def save_curves(runs: Sequence[RunDir], out: Path) -> None:
@@ -57,7 +57,7 @@ def _rows(run: RunDir) -> list[dict[str, float]]:
 
 
 def _curve(rows: list[dict[str, float]], name: str) -> np.ndarray | None:
-    """(env_steps, value) of the rows that have the value, `[2, N]`."""
+    """Returns (env_steps, value) of the rows that have the value, `[2, N]`."""
     points = [(row["env_steps"], row[name]) for row in rows if name in row]
     return np.array(points).T if points else None
 

@@ -1,4 +1,4 @@
-"""Where a run's numbers go: writers with one verb, `write(row)`."""
+"""Writers of a run's metrics, each with one verb, `write(row)`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ Row = Mapping[str, float | int]
 class Writer(Protocol):
     """Takes rows of metrics in the order of `env_steps`."""
 
-    def write(self, row: Row) -> None: ...
+    def write(self, row: Row) -> None:
+        """Writes one row."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes what the writer holds open."""
 
 
 class Writers:
@@ -45,8 +47,13 @@ class Writers:
 
 
 class JsonLines:
-    """A JSON object a line, appended; rows past `resume_at` environment steps are dropped first,
-    since a resumed run writes them again."""
+    """Writes a JSON object a line, appended.
+
+    Args:
+      path: of the file.
+      resume_at: environment steps; rows past it are dropped first, since a resumed run writes them
+        again.
+    """
 
     def __init__(self, path: Path, resume_at: int) -> None:
         kept = (
@@ -66,12 +73,12 @@ class JsonLines:
 
 
 class TensorBoard:
-    """The same scalars as TensorBoard event files, by environment steps.
+    """Writes the same scalars as TensorBoard event files, by environment steps.
 
     Args:
-      path: of the folder; what it holds is deleted, since a run that goes on may come a second
-        time to steps after its checkpoint.
-      rows: those there are already.
+      path: of the folder; its content is deleted, since a resumed run may come a second time to
+        steps after its checkpoint.
+      rows: those that were written before.
     """
 
     def __init__(self, path: Path, rows: Sequence[Row] = ()) -> None:
@@ -96,7 +103,13 @@ class TensorBoard:
 
 
 class Progress:
-    """A live line on a terminal, else a plain line at most every `interval_s` seconds."""
+    """Shows a live line on a terminal, else a plain line at most every `interval_s` seconds.
+
+    Args:
+      total_steps: environment steps of the run.
+      start: environment steps that were taken before.
+      interval_s: seconds between plain lines.
+    """
 
     def __init__(self, total_steps: int, start: int, interval_s: float = 5.0) -> None:
         self._total = total_steps
@@ -125,7 +138,7 @@ class Progress:
 
 
 def news(row: Row) -> str:
-    """Speed, return and losses in a few words."""
+    """Returns speed, return and losses in a few words."""
     episode_return = row.get("episode_return")
     return (
         f"{row['steps_per_second']:,.0f} steps/s  "

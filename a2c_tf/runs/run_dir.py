@@ -1,4 +1,4 @@
-"""A run's folder: its paths, and writes that are whole or not there at all."""
+"""A run's folder: its paths, and writes that are whole or do not happen."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class RunDir:
 
     @property
     def written(self) -> tuple[Path, ...]:
-        """Everything that a run writes; the config, which makes it a run, last."""
+        """Every path that a run writes; the config, which makes it a run, last."""
         folders = (self.checkpoints, self.tensorboard, self.export)
         return (*folders, self.metrics, self.evaluation, self.curves, self.config)
 
 
 def default_path(config_name: str, seed: int) -> Path:
-    """`runs/<config>-<seed>-<time>`."""
+    """Returns `runs/<config>-<seed>-<time>`."""
     return Path("runs") / f"{Path(config_name).stem}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Makes sure that a new run may be written to `path`.
+    """Checks that a new run may be written to `path`.
 
     Raises:
       ConfigError: where it holds a run that is not to be overwritten, or other things under a
@@ -51,17 +51,26 @@ def check_free(path: Path, overwrite: bool) -> None:
     others = [file.name for file in folder.written if file.exists()]
     if others and not folder.config.is_file():
         raise ConfigError(
-            f"run folder {path}: holds {', '.join(others)}, and yet no run; name another folder"
+            f"run folder {path}: holds {', '.join(others)}, but no config.yaml of a run; "
+            "name another folder"
         )
     if others and not overwrite:
         raise ConfigError(
             f"run folder {path}: already holds a run; "
-            "add --resume to go on with it, or --overwrite to delete it and start anew"
+            "add --resume to go on with it, or --overwrite to delete it and start again"
         )
 
 
 def create(path: Path, config: Config, overwrite: bool = False) -> RunDir:
-    """Makes the folder of a new run, cleared of an older one if told so, and writes its config.
+    """Makes the folder of a new run and writes its config.
+
+    Args:
+      path: of the folder.
+      config: all settings of the run.
+      overwrite: whether a run that is there is deleted first.
+
+    Returns:
+      The folder's names.
 
     Raises:
       ConfigError: where it cannot be written, or another run began there meanwhile.
@@ -87,10 +96,10 @@ def write_config(run_dir: RunDir, config: Config) -> None:
 
 
 def open_existing(path: Path) -> tuple[RunDir, Config]:
-    """The folder of a run that was started, and its config.
+    """Returns the folder of a run that was started, and its config.
 
     Raises:
-      ConfigError: where `path` holds no run.
+      ConfigError: where `path` holds no run, or its config has settings of an older version.
     """
     run_dir = RunDir(path)
     if not run_dir.config.is_file():
@@ -102,7 +111,7 @@ def open_existing(path: Path) -> tuple[RunDir, Config]:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The rows of a `metrics.jsonl`; what a crash cut short is left out."""
+    """Returns the rows of a `metrics.jsonl` up to one that a crash cut short."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -113,7 +122,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 def read_evaluation(run_dir: RunDir, env_steps: int) -> dict[str, Any] | None:
-    """The evaluation of the checkpoint at `env_steps`, where the run has one."""
+    """Returns the evaluation of the checkpoint at `env_steps`, None where the run has none."""
     if not run_dir.evaluation.is_file():
         return None
     evaluation: dict[str, Any] = json.loads(run_dir.evaluation.read_text(encoding="utf-8"))
@@ -121,7 +130,7 @@ def read_evaluation(run_dir: RunDir, env_steps: int) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON that is there whole or not at all."""
+    """Writes a JSON file whole or not at all."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 

@@ -28,11 +28,7 @@ def make_learner_config(config: Config) -> LearnerConfig:
     a2c, optimizer, total = config.a2c, config.optimizer, config.run.total_steps
     return LearnerConfig(
         loss=make_loss_config(config),
-        learning_rate=make_schedule(
-            optimizer.learning_rate, optimizer.schedule, optimizer.milestones, total
-        ),
-        entropy_coef=make_schedule(
-            a2c.entropy_coef, a2c.entropy_schedule, a2c.entropy_milestones, total
-        ),
+        learning_rate=make_schedule(optimizer.learning_rate, optimizer.schedule, total),
+        entropy_coef=make_schedule(a2c.entropy_coef, a2c.entropy_schedule, total),
         max_grad_norm=a2c.max_grad_norm,
     )

@@ -4,7 +4,7 @@ How its games differ from ours and MinAtar's:
 - gymnax has no sticky actions; they are added here, with 0.1.
 - Time limits of gymnax that MinAtar does not have are lifted; CartPole's 500 and Freeway's 2,500
   stay.
-- An episode starts anew in the step that ends it, where ours takes a step for that, which is not
+- The next episode starts in the step that ends it, where ours takes a step for that, which is not
   counted; as in PureJaxRL, an episode that runs out of time counts as one that failed.
 - Random numbers, and details of Asterix, Seaquest and Space Invaders, are gymnax's own.
 
@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks.workers import jax_network, protocol
-from benchmarks.works import ACTING, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, STEPPING, TRAINING, Workload
 
 STICKY = 0.1
 GAMMA, VALUE_COEF, ENTROPY_COEF, MAX_GRAD_NORM, LEARNING_RATE = 0.99, 0.5, 0.01, 0.5, 7e-4
@@ -48,7 +48,7 @@ class Environments(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """What is carried from step to step."""
+    """The state that is carried from step to step."""
 
     observation: jax.Array
     state: Any
@@ -56,16 +56,18 @@ class Runner(NamedTuple):
 
 
 class Transition(NamedTuple):
+    """One step of every environment."""
+
     observation: jax.Array
     action: jax.Array
     reward: jax.Array
     done: jax.Array
 
 
-def make_environments(work: Work) -> Environments:
-    env, parameters = gymnax.make(str(work.gymnax_id))
-    sticky = work.env_id.startswith("MinAtar/")
-    if sticky and "Freeway" not in work.env_id:
+def make_environments(workload: Workload) -> Environments:
+    env, parameters = gymnax.make(str(workload.gymnax_id))
+    sticky = workload.env_id.startswith("MinAtar/")
+    if sticky and "Freeway" not in workload.env_id:
         parameters = parameters.replace(max_steps_in_episode=2**30)
 
     def reset(key: jax.Array) -> Any:
@@ -86,19 +88,19 @@ def make_environments(work: Work) -> Environments:
     return Environments(
         jax.vmap(reset),
         jax.vmap(step),
-        work.num_envs,
+        workload.num_envs,
         env.observation_space(parameters).shape,
         env.num_actions,
     )
 
 
-def make_step(envs: Environments, work: Work, network: bool) -> Callable[..., Any]:
-    """(runner, parameters) -> runner, transition; actions of the network, or random ones."""
+def make_step(envs: Environments, workload: Workload, network: bool) -> Callable[..., Any]:
+    """Returns (runner, parameters) -> runner, transition, with the network's or random actions."""
 
     def step(runner: Runner, parameters: Any) -> tuple[Runner, Transition]:
         key, action_key, step_key = jax.random.split(runner.key, 3)
         if network:
-            logits = jax_network.apply(parameters, runner.observation, work).logits
+            logits = jax_network.apply(parameters, runner.observation, workload).logits
             action = jax.random.categorical(action_key, logits)
         else:
             action = jax.random.randint(action_key, (envs.num_envs,), 0, envs.actions)
@@ -109,10 +111,10 @@ def make_step(envs: Environments, work: Work, network: bool) -> Callable[..., An
     return step
 
 
-def loss(parameters: Any, rows: Transition, returns: jax.Array, work: Work) -> jax.Array:
-    """That of A2C; `rows` and `returns` lead with `[T, B]`."""
+def loss(parameters: Any, rows: Transition, returns: jax.Array, workload: Workload) -> jax.Array:
+    """Returns the loss of A2C; `rows` and `returns` lead with `[T, B]`."""
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
-    output, returns = jax_network.apply(parameters, flat.observation, work), returns.reshape(-1)
+    output, returns = jax_network.apply(parameters, flat.observation, workload), returns.reshape(-1)
     log_probs = jax.nn.log_softmax(output.logits)
     chosen = jnp.take_along_axis(log_probs, flat.action[:, None], axis=1)[:, 0]
     advantage = jax.lax.stop_gradient(returns - output.value)
@@ -130,7 +132,7 @@ def n_step_returns(rows: Transition, bootstrap: jax.Array) -> jax.Array:
 
 
 def make_optimizer() -> optax.GradientTransformation:
-    """RMSprop as TensorFlow 1 had it, after clipping."""
+    """Returns RMSprop as TensorFlow 1 had it, after clipping."""
     return optax.chain(
         optax.clip_by_global_norm(MAX_GRAD_NORM),
         optax.rmsprop(LEARNING_RATE, decay=0.99, eps=1e-5, initial_scale=1.0),
@@ -138,41 +140,41 @@ def make_optimizer() -> optax.GradientTransformation:
 
 
 def make_update(
-    step: Callable[..., Any], work: Work, optimizer: optax.GradientTransformation
+    step: Callable[..., Any], workload: Workload, optimizer: optax.GradientTransformation
 ) -> Callable[..., Any]:
-    """(runner, parameters, optimizer's state) after an unroll and an update."""
+    """Returns a function of (runner, parameters, optimizer's state): one unroll and update."""
 
     def update(carry: Any, _: None) -> tuple[Any, None]:
         runner, parameters, optimizer_state = carry
         runner, rows = jax.lax.scan(
-            lambda r, _: step(r, parameters), runner, None, work.unroll_length
+            lambda r, _: step(r, parameters), runner, None, workload.unroll_length
         )
-        bootstrap = jax_network.apply(parameters, runner.observation, work).value
+        bootstrap = jax_network.apply(parameters, runner.observation, workload).value
         returns = n_step_returns(rows, bootstrap)
-        gradients = jax.grad(loss)(parameters, rows, returns, work)
+        gradients = jax.grad(loss)(parameters, rows, returns, workload)
         updates, optimizer_state = optimizer.update(gradients, optimizer_state)
         return (runner, optax.apply_updates(parameters, updates), optimizer_state), None
 
     return update
 
 
-def build(work: Work) -> protocol.Built:
-    envs, optimizer = make_environments(work), make_optimizer()
+def build(workload: Workload) -> protocol.Built:
+    envs, optimizer = make_environments(workload), make_optimizer()
     key = jax.random.key(0)
-    parameters = jax_network.initial(key, work, envs.observation_shape, envs.actions)
-    observation, state = envs.reset(jax.random.split(key, work.num_envs))
+    parameters = jax_network.initial(key, workload, envs.observation_shape, envs.actions)
+    observation, state = envs.reset(jax.random.split(key, workload.num_envs))
     runner = Runner(observation, state, key)
-    acting, stepping = (make_step(envs, work, network) for network in (True, False))
-    update = make_update(acting, work, optimizer)
+    acting, stepping = (make_step(envs, workload, network) for network in (True, False))
+    update = make_update(acting, workload, optimizer)
 
     def only(step: Callable[..., Any]) -> Callable[..., Any]:
         return lambda r, _: (step(r, parameters)[0], None)
 
-    per_update = work.unroll_length * work.num_envs
+    per_update = workload.unroll_length * workload.num_envs
     start = (runner, parameters, optimizer.init(parameters))
     makers = {
-        STEPPING: lambda: _repeated(only(stepping), runner, TURNS, work.num_envs),
-        ACTING: lambda: _repeated(only(acting), runner, TURNS, work.num_envs),
+        STEPPING: lambda: _repeated(only(stepping), runner, TURNS, workload.num_envs),
+        ACTING: lambda: _repeated(only(acting), runner, TURNS, workload.num_envs),
         TRAINING: lambda: _repeated(update, start, TURNS, per_update),
     }
     return protocol.Built(makers, _about())

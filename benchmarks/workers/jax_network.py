@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from benchmarks.works import Work
+from benchmarks.workloads import Workload
 
 Parameters = dict[str, Any]
 FILTERS, SIZE = 16, 3
@@ -16,20 +16,22 @@ ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
 
 
 class Output(NamedTuple):
+    """Outputs of the network."""
+
     logits: jax.Array  # [B, A]
     value: jax.Array  # [B]
 
 
 def initial(
-    key: jax.Array, work: Work, observation_shape: tuple[int, ...], actions: int
+    key: jax.Array, workload: Workload, observation_shape: tuple[int, ...], actions: int
 ) -> Parameters:
-    """Orthogonal kernels, biases of zero."""
+    """Returns orthogonal kernels, and biases of zero."""
     shapes, width = {}, observation_shape[-1]
-    if work.torso == "minatar":
+    if workload.torso == "minatar":
         height, columns, channels = observation_shape
         shapes["conv"] = (SIZE * SIZE * channels, FILTERS)
         width = (height - SIZE + 1) * (columns - SIZE + 1) * FILTERS
-    for i, units in enumerate(work.hidden):
+    for i, units in enumerate(workload.hidden):
         shapes[f"dense_{i}"] = (width, units)
         width = units
     shapes |= {"policy": (width, actions), "value": (width, 1)}
@@ -43,13 +45,14 @@ def initial(
     }
 
 
-def apply(parameters: Parameters, observation: jax.Array, work: Work) -> Output:
-    activate, x = ACTIVATIONS[work.activation], observation
+def apply(parameters: Parameters, observation: jax.Array, workload: Workload) -> Output:
+    """Applies the network to `[B, ...]`."""
+    activate, x = ACTIVATIONS[workload.activation], observation
     if "conv" in parameters:
-        convolve = _convolved if work.convolution == "lax" else _multiplied
+        convolve = _convolved if workload.convolution == "lax" else _multiplied
         x = activate(convolve(parameters["conv"], x))
     x = x.reshape(x.shape[0], -1)
-    for i in range(len(work.hidden)):
+    for i in range(len(workload.hidden)):
         x = activate(_affine(parameters[f"dense_{i}"], x))
     value = _affine(parameters["value"], x)[:, 0]
     return Output(_affine(parameters["policy"], x), value)

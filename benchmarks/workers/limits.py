@@ -20,18 +20,18 @@ import tensorflow as tf
 
 from a2c_tf.envs.host.atari import STICKY_PROBABILITY
 from benchmarks.workers import protocol
-from benchmarks.works import BFLOAT16, FLOAT32, STEPPING, Work
+from benchmarks.workloads import BFLOAT16, FLOAT32, STEPPING, Workload
 
 SIZE = 2048
 """of the square matrices: 17 billion operations, 50 MB in float32."""
 
 
-def build(work: Work) -> protocol.Built:
-    """`work` says how many games of ALE; the matrices are always the same."""
+def build(workload: Workload) -> protocol.Built:
+    """Returns the makers; `workload` sets the number of ALE's games, the matrices are fixed."""
     makers = {
         FLOAT32: lambda: _matrix_product(tf.float32),
         BFLOAT16: lambda: _matrix_product(tf.bfloat16),
-        STEPPING: lambda: _ale(work.num_envs),
+        STEPPING: lambda: _ale(workload.num_envs),
     }
     versions = {"tensorflow": tf.__version__}
     if importlib.util.find_spec("ale_py"):  # else the matrices alone are measured

@@ -30,17 +30,17 @@ from a2c_tf.errors import CommandError
 from a2c_tf.training import assembly
 from a2c_tf.types import Compiler, CoreState, EnvSpec, StepOutput, TimeStep, UnrollState
 from a2c_tf.unroll import ActorStep, Policy, StepActor, make_action_choice, make_actor_step
-from benchmarks import operations
+from benchmarks import flops
 from benchmarks.workers import protocol
-from benchmarks.works import ACTING, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, STEPPING, TRAINING, Workload
 
 
-def build(work: Work) -> protocol.Built:
+def build(workload: Workload) -> protocol.Built:
     tf.get_logger().setLevel("ERROR")  # three functions of one shape are meant to be traced
-    config = make_config(work)
+    config = make_config(workload)
     threads = assembly.choose_threads(config)
     env = registry.make(config.env)
-    if not work.has_game:
+    if not workload.has_game:
         env = NoGame(env.spec)
     agent = make_agent(env.spec, config)
     chosen = assembly.choose_acceleration(env.spec, agent, config, threads)
@@ -49,32 +49,36 @@ def build(work: Work) -> protocol.Built:
         ACTING: lambda: _acting(env, agent, config, chosen),
         TRAINING: lambda: _training(env, agent, config, threads),
     }
-    counted = operations.count(agent.model, work.unroll_length, chosen.reuses_activations)
+    counted = flops.count(agent.model, workload.unroll_length, chosen.reuses_activations)
     return protocol.Built(makers, {**_about(threads), "operations": counted._asdict()})
 
 
-def make_config(work: Work) -> Config:
-    """Our settings for the work."""
+def make_config(workload: Workload) -> Config:
+    """Returns our settings for the workload."""
     return parse(
         {
-            "env": {"id": work.env_id, "backend": work.backend, "num_envs": work.num_envs},
-            "network": {
-                "torso": work.torso,
-                "hidden": list(work.hidden),
-                "activation": work.activation,
-                "precision": work.precision,
+            "env": {
+                "id": workload.env_id,
+                "backend": workload.backend,
+                "num_envs": workload.num_envs,
             },
-            "a2c": {"unroll_length": work.unroll_length},
-            "run": {"total_steps": 10**12, "compile": work.compile},
+            "network": {
+                "torso": workload.torso,
+                "hidden": list(workload.hidden),
+                "activation": workload.activation,
+                "precision": workload.precision,
+            },
+            "a2c": {"unroll_length": workload.unroll_length},
+            "run": {"total_steps": 10**12, "compile": workload.compile},
         }
     )
 
 
 class NoGame:
-    """What is left is the time of the network.
+    """An environment that takes no time, so that the network alone is measured.
 
     The same observations come, a place further at each step, and actions are rewarded by their
-    numbers: or XLA would see that one acting pass serves all steps, or none is needed.
+    numbers: or XLA would see that one acting pass serves all steps, or that it needs no pass.
     """
 
     def __init__(self, spec: EnvSpec) -> None:
@@ -89,6 +93,9 @@ class NoGame:
         state, reward = tf.roll(state, 1, axis=0), tf.cast(action, tf.float32)
         going_on = tf.zeros([self.spec.num_envs], tf.bool)
         return state, TimeStep(state, reward, tf.ones_like(reward), going_on)
+
+    def close(self) -> None:
+        pass
 
 
 def _training(env: Environment, agent: Agent, config: Config, threads: Threads) -> protocol.Run:
@@ -118,9 +125,9 @@ def _acting(
 
 
 def make_stepping(env: Environment, agent: Agent, config: Config) -> protocol.Run:
-    """The environment alone, with random actions."""
+    """Returns a run of the environment alone, with random actions."""
     distribution, start = agent.distribution, agent.start(env, make_seeds(0))
-    size = distribution.head_size + distribution.free_size
+    size = distribution.head_size + distribution.constant_size
     uniform = StepOutput(tf.zeros([env.spec.num_envs, size]), tf.zeros([env.spec.num_envs]), ())
     choose_action = make_action_choice(distribution, env.spec.num_envs)
 
@@ -159,7 +166,7 @@ def _looped(
     written_out: int = 1,
     scope: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> protocol.Run:
-    """Runs at least so many steps in one compiled call, autoresets not counted."""
+    """Returns a run of at least the given steps in one compiled call, autoresets not counted."""
 
     def one(i: tf.Tensor, rows: tf.Tensor, state: UnrollState) -> tuple[Any, ...]:
         for _ in range(written_out):

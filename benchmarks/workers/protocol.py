@@ -1,7 +1,7 @@
-"""A worker's side: it builds one work, warms it up, and measures whenever its parent asks.
+"""A worker's side: it builds one workload, warms it up, and measures whenever its parent asks.
 
-It is started with the work and the kinds as JSON, writes a line of JSON once it is ready, and then
-a line for every line that it reads. It sleeps in between, so that workers can take turns.
+It is started with the workload and the kinds as JSON, writes a line of JSON once it is ready, and
+then a line for every line that it reads. It sleeps in between, so that workers can take turns.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.works import Work
+from benchmarks.workloads import Workload
 
 SECONDS = 1.5
 """that a measurement should take."""
 LONGEST_WARM_UP = 0.3
-"""seconds that are enough to tell how much to do."""
+"""seconds of a trial that are enough to choose the size of a measurement."""
 
 Run = Callable[[int], int]
 """(how much to do) -> environment steps taken, or floating-point operations done."""
 
 
 class Built(NamedTuple):
-    """A work as one library has it."""
+    """A workload as one library runs it."""
 
     makers: dict[str, Callable[[], Run]]
     """by kind, each called only where the kind is asked for."""
@@ -47,12 +47,12 @@ class Measurement(NamedTuple):
         return self.amount / self.seconds
 
 
-def serve(build: Callable[[Work], Built]) -> int:
+def serve(build: Callable[[Workload], Built]) -> int:
     """Runs a worker until its parent closes the pipe."""
     replies = _private_stdout()
     request = json.loads(sys.argv[1])
-    work = Work(**{**request["work"], "hidden": tuple(request["work"]["hidden"])})
-    built = build(work)
+    workload = Workload(**{**request["workload"], "hidden": tuple(request["workload"]["hidden"])})
+    built = build(workload)
     runs = {kind: built.makers[kind]() for kind in request["kinds"]}
     for kind, run in runs.items():
         _write(replies, {"first": kind, "seconds": _seconds(run, 1)})
@@ -65,7 +65,7 @@ def serve(build: Callable[[Work], Built]) -> int:
 
 
 def _private_stdout() -> int:
-    """What the libraries print goes to stderr."""
+    """Sends what the libraries print to stderr, and returns the real stdout."""
     replies = os.dup(1)
     os.dup2(2, 1)
     return replies

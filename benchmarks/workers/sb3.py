@@ -1,7 +1,7 @@
 """A2C of Stable-Baselines3 in PyTorch, on the same networks and batches.
 
 Its games are gymnasium's CartPole, MinAtar's own, and ALE's Pong in Stable-Baselines3's wrappers,
-all in one process, where they are faster than in several on two cores. An episode starts anew in
+all in one process, where they are faster than in several on two cores. The next episode starts in
 the step that ends it. The optimizer is PyTorch's RMSprop, faster than the copy of TensorFlow's.
 
 Started by `benchmarks.throughput` in an environment that `make peers` makes.
@@ -29,7 +29,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack
 
 from benchmarks.workers import protocol
-from benchmarks.works import ACTING, STEPPING, TRAINING, Work
+from benchmarks.workloads import ACTING, STEPPING, TRAINING, Workload
 
 THREADS = os.cpu_count() or 1
 ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
@@ -70,45 +70,45 @@ def _dense(size: int, hidden: tuple[int, ...], activation: str) -> list[torch.nn
     return layers
 
 
-def make_environments(work: Work) -> VecEnv:
-    if work.torso == "nature":
+def make_environments(workload: Workload) -> VecEnv:
+    if workload.torso == "nature":
         settings = {"frameskip": 1, "repeat_action_probability": 0.0}  # wrappers skip frames
         atari = make_atari_env(
-            work.env_id, work.num_envs, env_kwargs=settings, vec_env_cls=DummyVecEnv
+            workload.env_id, workload.num_envs, env_kwargs=settings, vec_env_cls=DummyVecEnv
         )
         return VecFrameStack(atari, 4)
-    return DummyVecEnv([lambda: gymnasium.make(work.env_id)] * work.num_envs)
+    return DummyVecEnv([lambda: gymnasium.make(workload.env_id)] * workload.num_envs)
 
 
-def make_model(work: Work, envs: VecEnv) -> A2C:
+def make_model(workload: Workload, envs: VecEnv) -> A2C:
     model = A2C(
-        "MlpPolicy" if work.torso != "nature" else "CnnPolicy",  # which has NatureCNN of 512
+        "MlpPolicy" if workload.torso != "nature" else "CnnPolicy",  # which has NatureCNN of 512
         envs,
-        n_steps=work.unroll_length,
+        n_steps=workload.unroll_length,
         ent_coef=0.01,
-        policy_kwargs={"net_arch": [], **_torso(work)},
+        policy_kwargs={"net_arch": [], **_torso(workload)},
         device="cpu",
     )
     model.set_logger(Logger(None, []))
     return model
 
 
-def _torso(work: Work) -> dict[str, Any]:
-    if work.torso == "nature":
-        return {"features_extractor_kwargs": {"features_dim": work.hidden[0]}}
-    settings = {"hidden": work.hidden, "activation": work.activation}
-    torso = MinAtarTorso if work.torso == "minatar" else Mlp
+def _torso(workload: Workload) -> dict[str, Any]:
+    if workload.torso == "nature":
+        return {"features_extractor_kwargs": {"features_dim": workload.hidden[0]}}
+    settings = {"hidden": workload.hidden, "activation": workload.activation}
+    torso = MinAtarTorso if workload.torso == "minatar" else Mlp
     return {"features_extractor_class": torso, "features_extractor_kwargs": settings}
 
 
-def build(work: Work) -> protocol.Built:
+def build(workload: Workload) -> protocol.Built:
     gymnasium.register_envs(ale_py)
     minatar.gym.register_envs()
     torch.set_num_threads(THREADS)
     makers = {
-        STEPPING: lambda: _stepping(make_environments(work)),
-        ACTING: lambda: _acting(make_model(work, make_environments(work))),
-        TRAINING: lambda: _training(make_model(work, make_environments(work))),
+        STEPPING: lambda: _stepping(make_environments(workload)),
+        ACTING: lambda: _acting(make_model(workload, make_environments(workload))),
+        TRAINING: lambda: _training(make_model(workload, make_environments(workload))),
     }
     names = ("stable-baselines3", "torch", "gymnasium", "ale-py")
     versions = {name: importlib.metadata.version(name) for name in names}

@@ -12,7 +12,7 @@ from a2c_tf.runs import checkpoints
 from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.types import Counters
-from benchmarks import same_training
+from benchmarks import backend_parity
 
 Run = list[tuple[int, float]]
 """steps and the one weight of each checkpoint."""
@@ -42,4 +42,4 @@ def write(folder: Path, run: Run) -> Path:
 def test_runs_are_the_same_to_the_bit_or_not(tmp_path: Path, other: Run, same: bool) -> None:
     runs = {"one": [(100, 1.0), (200, 2.0)], "two": other}
     folders = {name: write(tmp_path / name, run) for name, run in runs.items()}
-    assert same_training.compare(folders) == same
+    assert backend_parity.compare(folders) == same

@@ -15,9 +15,9 @@ from a2c_tf.config import NetworkConfig
 from a2c_tf.envs.host import atari
 from a2c_tf.networks import make_actor_critic
 from a2c_tf.types import EnvSpec
-from benchmarks import operations, works
+from benchmarks import flops, workloads
 from benchmarks.processes import NETWORK, OURS, Library, WorkerError, started
-from benchmarks.results import Limits, Results, WorkResult, from_json
+from benchmarks.results import Limits, Results, WorkloadResult, from_json
 from benchmarks.throughput_table import table
 from benchmarks.workers import ours
 
@@ -31,13 +31,13 @@ def test_operations_of_the_nature_network():
     forward = 2 * (first + others)
     # forward to act, weights' and inputs' gradients, half a bootstrap, and a forward to learn
     training = forward + forward + 2 * others + forward // 2
-    assert operations.count(model, 2, True) == (forward, training)
-    assert operations.count(model, 2, False) == (forward, training + forward)
+    assert flops.count(model, 2, True) == (forward, training)
+    assert flops.count(model, 2, False) == (forward, training + forward)
 
 
 def test_a_loop_of_xla_steps_the_emulators_as_often_as_it_says():
     pytest.importorskip("ale_py")
-    config = ours.make_config(works.PONG._replace(num_envs=2))
+    config = ours.make_config(workloads.PONG._replace(num_envs=2))
     vector_env = atari.make_ale_vector(config.env)
     env = atari.adapt_ale(vector_env, config.env)
     run = ours.make_stepping(env, make_agent(env.spec, config), config)
@@ -52,53 +52,58 @@ def test_a_loop_of_xla_steps_the_emulators_as_often_as_it_says():
 
 
 def test_the_roofline_adds_the_time_of_environment_and_network():
-    result = WorkResult(works.cartpole(32))
-    result.rates("a2c_tf", works.STEPPING).extend([1e6, 2e6, 9e6])
+    result = WorkloadResult(workloads.cartpole(32))
+    result.rates("a2c_tf", workloads.STEPPING).extend([1e6, 2e6, 9e6])
     result.about["a2c_tf"] = {"operations": {"acting": 1_000, "training": 2_000}}
-    limits = Limits({works.FLOAT32: [4e9], works.BFLOAT16: [8e9]})
-    assert result.roofline(works.ACTING, limits) == pytest.approx(1 / (0.5e-6 + 0.25e-6))
-    assert result.roofline(works.TRAINING, limits) == pytest.approx(1e6)
-    assert result.roofline(works.TRAINING, limits, works.BFLOAT16) == pytest.approx(1 / 0.75e-6)
-    assert result.roofline(works.STEPPING, limits) is None
+    limits = Limits({workloads.FLOAT32: [4e9], workloads.BFLOAT16: [8e9]})
+    assert result.roofline(workloads.ACTING, limits) == pytest.approx(1 / (0.5e-6 + 0.25e-6))
+    assert result.roofline(workloads.TRAINING, limits) == pytest.approx(1e6)
+    assert result.roofline(workloads.TRAINING, limits, workloads.BFLOAT16) == pytest.approx(
+        1 / 0.75e-6
+    )
+    assert result.roofline(workloads.STEPPING, limits) is None
 
 
 def test_the_sum_of_parts_takes_the_emulator_for_atari():
-    result = WorkResult(works.PONG)
-    result.rates("network alone", works.TRAINING).append(1_000)
-    result.rates("a2c_tf", works.STEPPING).append(1)
-    assert result.sum_of_parts(works.TRAINING) is None
-    result.rates("emulator alone", works.STEPPING).append(4_000)
-    assert result.sum_of_parts(works.TRAINING) == pytest.approx(800)
+    result = WorkloadResult(workloads.PONG)
+    result.rates("network alone", workloads.TRAINING).append(1_000)
+    result.rates("a2c_tf", workloads.STEPPING).append(1)
+    assert result.sum_of_parts(workloads.TRAINING) is None
+    result.rates("emulator alone", workloads.STEPPING).append(4_000)
+    assert result.sum_of_parts(workloads.TRAINING) == pytest.approx(800)
 
 
-def results(rate: float, *measured: works.Work) -> Results:
+def results(rate: float, *measured: workloads.Workload) -> Results:
     found = []
-    for work in measured:
-        result = WorkResult(work)
-        result.rates("a2c_tf", works.STEPPING).append(rate)
+    for workload in measured:
+        result = WorkloadResult(workload)
+        result.rates("a2c_tf", workloads.STEPPING).append(rate)
         result.about["a2c_tf"] = {"operations": {"acting": 1, "training": 2}}
         found.append(result)
-    limits = Limits({works.FLOAT32: [rate], works.BFLOAT16: [2 * rate]})
+    limits = Limits({workloads.FLOAT32: [rate], workloads.BFLOAT16: [2 * rate]})
     return Results({"processor": "a"}, [], limits, found)
 
 
 def test_what_is_measured_again_takes_the_place_of_its_older_figures():
     """In a file read back from JSON; the limits of the machine are those of both runs."""
-    cartpole, breakout = works.cartpole(32), works.minatar("Breakout", 128)
+    cartpole, breakout = workloads.cartpole(32), workloads.minatar("Breakout", 128)
     before = from_json(json.loads(json.dumps(results(1.0, cartpole, breakout).as_json())))
-    assert before.works[0].work == cartpole
-    after = results(5.0, breakout, works.PONG).updating(before)
-    assert [result.work for result in after.works] == [cartpole, breakout, works.PONG]
-    assert [result.rates("a2c_tf", works.STEPPING) for result in after.works] == [
+    assert before.workloads[0].workload == cartpole
+    after = results(5.0, breakout, workloads.PONG).updating(before)
+    assert [result.workload for result in after.workloads] == [cartpole, breakout, workloads.PONG]
+    assert [result.rates("a2c_tf", workloads.STEPPING) for result in after.workloads] == [
         [1.0],
         [5.0],
         [5.0],
     ]
-    assert after.limits.rates == {works.FLOAT32: [1.0, 5.0], works.BFLOAT16: [2.0, 10.0]}
+    assert after.limits.rates == {workloads.FLOAT32: [1.0, 5.0], workloads.BFLOAT16: [2.0, 10.0]}
 
 
 def test_names_of_the_games_in_gymnax():
-    ids = [work.gymnax_id for work in (works.cartpole(1), works.minatar("Seaquest", 1), works.PONG)]
+    ids = [
+        workload.gymnax_id
+        for workload in (workloads.cartpole(1), workloads.minatar("Seaquest", 1), workloads.PONG)
+    ]
     assert ids == ["CartPole-v1", "Seaquest-MinAtar", None]
 
 
@@ -112,29 +117,29 @@ def test_tables_are_aligned():
 
 
 def test_a_worker_measures_each_kind_it_was_started_for():
-    with started(OURS, works.cartpole(8), works.KINDS) as worker:
-        turns = {kind: worker.measure(kind) for kind in works.KINDS}
-    assert worker.first_seconds.keys() == worker.start_seconds.keys() == set(works.KINDS)
+    with started(OURS, workloads.cartpole(8), workloads.KINDS) as worker:
+        turns = {kind: worker.measure(kind) for kind in workloads.KINDS}
+    assert worker.first_seconds.keys() == worker.start_seconds.keys() == set(workloads.KINDS)
     assert worker.about["operations"]["acting"] == 2 * (4 * 64 + 64 * 64 + 64 * 2 + 64)
     assert all(turn.amount > 0 and turn.rate > 0 for turn in turns.values())
 
 
 def test_the_network_alone_takes_the_steps_that_it_counts():
-    with started(NETWORK, works.minatar("Breakout", 4)) as worker:
+    with started(NETWORK, workloads.minatar("Breakout", 4)) as worker:
         turns = [worker.measure(kind) for kind in NETWORK.kinds]
     assert all(turn.amount > 0 and turn.amount % 4 == 0 for turn in turns)
 
 
 def test_a_worker_that_ends_says_why():
     missing = Library("none", "benchmarks.workers.none", Path(sys.executable))
-    unknown = works.cartpole(8)._replace(env_id="CartPol-v1")
+    unknown = workloads.cartpole(8)._replace(env_id="CartPol-v1")
     with (
         pytest.raises(WorkerError, match=r"No module named benchmarks\.workers\.none"),
-        started(missing, works.cartpole(8), works.KINDS),
+        started(missing, workloads.cartpole(8), workloads.KINDS),
     ):
         pass
     with (
         pytest.raises(WorkerError, match=r"error: env\.id=CartPol-v1"),
-        started(OURS, unknown, works.KINDS),
+        started(OURS, unknown, workloads.KINDS),
     ):
         pass

@@ -80,6 +80,53 @@ def test_a_file_sets_only_what_it_names(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("optimizer.schedule=linear", "optimizer.schedule.shape=linear"),
+        ("optimizer.milestones=[[10, 0.5]]", "optimizer.schedule.milestones=[[10,0.5]]"),
+        ("a2c.entropy_schedule=cosine", "a2c.entropy_schedule.shape=cosine"),
+        ("a2c.entropy_milestones=[]", "a2c.entropy_schedule.milestones=[]"),
+    ],
+)
+def test_an_old_setting_is_refused_with_the_new_one(old: str, new: str) -> None:
+    name, _, text = old.partition("=")
+    with pytest.raises(ConfigError) as raised:
+        config.load("cartpole", [old])
+    value = repr(text) if text.isalpha() else text
+    assert str(raised.value) == (
+        f"{name}: received {value}, renamed; write {new}; "
+        "in YAML a section, as schedule: {shape: linear}"
+    )
+
+
+def test_an_old_setting_beside_a_new_one_is_still_found() -> None:
+    with pytest.raises(ConfigError, match=r"write optimizer\.schedule\.shape=piecewise"):
+        config.load(
+            "cartpole", ["optimizer.schedule=piecewise", "optimizer.schedule.milestones=[[1, 2]]"]
+        )
+
+
+def test_the_config_of_an_old_run_is_refused_with_its_path_and_all_new_settings(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "a2c:\n  entropy_schedule: constant\n  entropy_milestones: []\n"
+        "optimizer:\n  schedule: linear\n  milestones: []\n",
+        encoding="utf-8",
+    )
+    message = refusal(file)
+    assert message.startswith(f"config file {file}: ")
+    for new in (
+        "a2c.entropy_schedule.shape=constant",
+        "a2c.entropy_schedule.milestones=[]",
+        "optimizer.schedule.shape=linear",
+        "optimizer.schedule.milestones=[]",
+    ):
+        assert f"write {new};" in message
+
+
 def resumed(*overrides: str) -> None:
     config.check_resumable(config.load("cartpole"), config.load("cartpole", overrides))
 

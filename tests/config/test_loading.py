@@ -167,4 +167,4 @@ def test_an_override_needs_section_key_and_value(override: str) -> None:
 def test_an_override_that_is_no_yaml_is_refused(value: str) -> None:
     message = refusal("cartpole", f"run.seed={value}")
     assert repr(f"run.seed={value}") in message
-    assert "no YAML value" in message
+    assert "not a YAML value" in message

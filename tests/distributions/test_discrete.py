@@ -98,20 +98,20 @@ def test_extreme_logits_stay_finite(family, variant):
 def test_a_multi_discrete_action_counts_from_its_starts_in_its_shape():
     space = gymnasium.spaces.MultiDiscrete([[2, 3], [4, 5]], start=[[0, 5], [-1, 7]])
     family = distributions.for_space(space)
-    action = family.to_env(tf.constant([[1, 2, 3, 4], [0, 0, 0, 0]])).numpy()
+    action = family.to_env_action(tf.constant([[1, 2, 3, 4], [0, 0, 0, 0]])).numpy()
     np.testing.assert_array_equal(action, [[[1, 7], [2, 11]], [[0, 5], [-1, 7]]])
     assert all(space.contains(a.astype(np.int64)) for a in action)
 
 
 def test_a_discrete_action_counts_from_its_start():
     family = distributions.for_space(gymnasium.spaces.Discrete(3, start=-1))
-    np.testing.assert_array_equal(family.to_env(tf.constant([0, 1, 2])), [-1, 0, 1])
+    np.testing.assert_array_equal(family.to_env_action(tf.constant([0, 1, 2])), [-1, 0, 1])
 
 
 def test_bits_have_the_shape_of_the_space():
     space = gymnasium.spaces.MultiBinary([2, 3])
     family = distributions.for_space(space)
-    action = family.to_env(tf.constant([[1, 0, 1, 0, 0, 1]])).numpy()
+    action = family.to_env_action(tf.constant([[1, 0, 1, 0, 0, 1]])).numpy()
     np.testing.assert_array_equal(action, [[[1, 0, 1], [0, 0, 1]]])
     assert space.contains(action[0].astype(np.int8))
 
@@ -139,7 +139,7 @@ def allowed_actions(family, mask: np.ndarray) -> np.ndarray:
 def test_what_is_forbidden_has_probability_0_and_the_rest_is_renormalised(family, variant):
     masks = MASKED[family]
     logits = np.random.default_rng(5).normal(0, 2, (3, family.head_size)).astype(np.float32)
-    masked = variant(family.masked)(tf.constant(logits), tf.constant(masks)).numpy()
+    masked = variant(family.apply_mask)(tf.constant(logits), tf.constant(masks)).numpy()
     for row, plain, mask in zip(masked, logits, masks, strict=True):
         allowed = allowed_actions(family, mask)
         if isinstance(family, Categorical):
@@ -158,7 +158,7 @@ def test_no_sample_nor_mode_is_forbidden(family, variant):
         size = family.head_size
         likely = mask[1::2] if isinstance(family, Bernoulli) else mask
         logits = tf.constant(np.where(likely, -9.0, 9.0).astype(np.float32)[None])
-        masked = tf.tile(family.masked(logits, tf.constant(mask[None])), [count, 1])
+        masked = tf.tile(family.apply_mask(logits, tf.constant(mask[None])), [count, 1])
         assert masked.shape == (count, size)
         noise = prng.uniform([count, family.noise_size], tf.constant([4, 0]))
         samples = variant(family.sample)(masked, noise).numpy().reshape(count, -1)
@@ -174,7 +174,7 @@ def test_what_is_forbidden_has_no_gradient(family):
     masks = tf.constant(MASKED[family])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        masked = family.masked(logits, masks)
+        masked = family.apply_mask(logits, masks)
         action = family.mode(masked)
         total = tf.reduce_sum(family.log_prob(masked, action) + family.entropy(masked))
     gradient = tape.gradient(total, logits).numpy()
@@ -189,7 +189,7 @@ def test_what_is_forbidden_has_no_gradient(family):
 @MASKED_FAMILIES
 def test_entropy_under_a_mask_is_that_of_the_allowed_actions(family):
     logits = np.zeros((3, family.head_size), np.float32)
-    masked = family.masked(tf.constant(logits), tf.constant(MASKED[family]))
+    masked = family.apply_mask(tf.constant(logits), tf.constant(MASKED[family]))
     count = [allowed_actions(family, mask).sum() for mask in MASKED[family]]
     np.testing.assert_allclose(family.entropy(masked), np.log(count), rtol=1e-6, atol=1e-6)
 

@@ -121,7 +121,7 @@ def test_other_spaces_are_refused_by_name(space):
 @pytest.mark.parametrize(
     ("space", "reason"),
     [
-        (spaces.Discrete(4), r"Discrete\(4\) is no Box"),
+        (spaces.Discrete(4), r"Discrete\(4\) is not a Box"),
         (spaces.Box(0, np.inf, (2,)), "no finite bounds"),
     ],
 )

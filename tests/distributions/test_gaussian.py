@@ -25,7 +25,7 @@ NORMAL = stats.norm(MEAN.astype(np.float64), np.exp(LOG_STD.astype(np.float64)))
 
 def test_the_space_and_the_setting_decide_the_family():
     assert type(CLIPPED) is DiagonalGaussian and type(SQUASHED) is TanhGaussian
-    assert CLIPPED.head_size == CLIPPED.free_size == 2
+    assert CLIPPED.head_size == CLIPPED.constant_size == 2
 
 
 def test_log_prob_of_a_gaussian_is_that_of_scipy(variant):
@@ -114,14 +114,14 @@ def test_samples_hardly_differ_between_modes(variant):
 
 
 def test_actions_are_clipped_to_bounds_in_the_units_of_the_environment():
-    action = CLIPPED.to_env(tf.constant([[0.0, 0.0], [0.5, -1.0], [7.0, -7.0]])).numpy()
+    action = CLIPPED.to_env_action(tf.constant([[0.0, 0.0], [0.5, -1.0], [7.0, -7.0]])).numpy()
     np.testing.assert_allclose(action, [[0, 5], [1, 0], [2, 0]])
     assert all(BOX.contains(row) for row in action)
 
 
 def test_squashed_actions_lie_within_their_bounds_however_far_out():
     wide = tf.constant([[-1e3, 1e3], [50.0, -50.0], [0.5, 0.0]])
-    action = SQUASHED.to_env(wide).numpy()
+    action = SQUASHED.to_env_action(wide).numpy()
     np.testing.assert_allclose(action, [[-2, 10], [2, 0], [2 * np.tanh(0.5), 5]], rtol=1e-6)
     assert all(BOX.contains(row) for row in action)
     assert np.isfinite(SQUASHED.log_prob(tf.constant(np.zeros((3, 4), np.float32)), wide)).all()
@@ -129,21 +129,21 @@ def test_squashed_actions_lie_within_their_bounds_however_far_out():
 
 def test_without_bounds_actions_are_themselves():
     family = distributions.for_space(FREE)
-    action = family.to_env(tf.constant([[1e6, -3.0]])).numpy()
+    action = family.to_env_action(tf.constant([[1e6, -3.0]])).numpy()
     np.testing.assert_array_equal(action, [[[1e6], [-3.0]]])
     assert FREE.contains(action[0])
 
 
 def test_a_bound_on_one_side_is_kept():
     space = gymnasium.spaces.Box(0, np.inf, (1,), np.float64)
-    action = distributions.for_space(space).to_env(tf.constant([[-3.0], [4.0]])).numpy()
+    action = distributions.for_space(space).to_env_action(tf.constant([[-3.0], [4.0]])).numpy()
     np.testing.assert_array_equal(action, [[0.0], [4.0]])
     assert space.contains(action[0])
 
 
 def test_bounds_that_float32_does_not_have_are_kept():
     space = gymnasium.spaces.Box(-0.1, 0.1, (1,), np.float64)
-    action = distributions.for_space(space).to_env(tf.constant([[-9.0], [9.0]])).numpy()
+    action = distributions.for_space(space).to_env_action(tf.constant([[-9.0], [9.0]])).numpy()
     np.testing.assert_array_equal(action, [[-0.1], [0.1]])
     assert action.dtype == np.float64 and space.contains(action[0])
 
@@ -153,7 +153,7 @@ def test_bounds_that_float32_does_not_have_are_kept():
 )
 def test_bounds_of_a_dtype_are_none(bound):
     space = gymnasium.spaces.Box(-bound, bound, (1,), np.float64)
-    action = distributions.for_space(space).to_env(tf.constant([[-3.0], [4.0]])).numpy()
+    action = distributions.for_space(space).to_env_action(tf.constant([[-3.0], [4.0]])).numpy()
     np.testing.assert_array_equal(action, [[-3.0], [4.0]])
 
 
@@ -164,8 +164,8 @@ def test_the_greedy_action_is_the_median(family):
     noise = prng.uniform([count, family.noise_size], tf.constant([8, 0]))
     for row in (PARAMETERS[1], PARAMETERS[2]):
         parameters = tf.constant(np.tile(row, (count, 1)))
-        samples = family.to_env(family.sample(parameters, noise)).numpy()
-        greedy = family.to_env(family.mode(parameters)).numpy()[0]
+        samples = family.to_env_action(family.sample(parameters, noise)).numpy()
+        greedy = family.to_env_action(family.mode(parameters)).numpy()[0]
         below = (samples < greedy).mean(axis=0) + 0.5 * (samples == greedy).mean(axis=0)
         inside = (greedy > BOX.low) & (greedy < BOX.high)
         np.testing.assert_allclose(below[inside], 0.5, atol=0.01)
@@ -176,7 +176,7 @@ def test_outputs_are_in_the_units_of_the_environment():
     outputs = CLIPPED.outputs(tf.constant(PARAMETERS))
     np.testing.assert_allclose(outputs["mean"], MEAN * [2, 5] + [0, 5], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(np.exp(outputs["log_std"]), np.exp(LOG_STD) * [2, 5], rtol=1e-5)
-    assert CLIPPED.describe() == {
+    assert CLIPPED.manifest_entry() == {
         "type": "gaussian",
         "low": [-2.0, 0.0],
         "high": [2.0, 10.0],
@@ -185,14 +185,14 @@ def test_outputs_are_in_the_units_of_the_environment():
 
 
 def test_missing_bounds_are_described_as_none():
-    described = distributions.for_space(FREE).describe()
+    described = distributions.for_space(FREE).manifest_entry()
     assert described["low"] == described["high"] == [None, None] and described["shape"] == [2, 1]
 
 
 def test_what_has_no_finite_bounds_cannot_be_squashed():
     with pytest.raises(ValueError, match="no finite bounds"):
         distributions.for_space(FREE, squash=True)
-    with pytest.raises(ValueError, match=r"Discrete\(2\) is no Box"):
+    with pytest.raises(ValueError, match=r"Discrete\(2\) is not a Box"):
         distributions.for_space(gymnasium.spaces.Discrete(2), squash=True)
 
 

@@ -36,7 +36,7 @@ class Learnt:
         settings = {
             "network": {"torso": "mlp", "hidden": [32], "activation": "tanh"},
             "a2c": {"unroll_length": 5, "entropy_coef": 0.005, "gae_lambda": 0.9, "gamma": 0.9},
-            "optimizer": {"name": "adam", "learning_rate": 5e-3, "schedule": "linear"},
+            "optimizer": {"name": "adam", "learning_rate": 5e-3, "schedule": {"shape": "linear"}},
         }
         for name, section in sections.items():
             settings[name] = {**settings[name], **section}

@@ -112,7 +112,7 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
         ("user_models:one_output", "expected the outputs"),
         ("user_models:no_model", "returned 42; expected a keras.Model"),
         ("user_models:fewer_arguments", "raised TypeError: fewer_arguments\\(\\) takes 1"),
-        ("user_models:number", "is no function but 42"),
+        ("user_models:number", "received 42; expected a function"),
         ("user_models:absent", "has no attribute 'absent'; expected my_package.models:build"),
         ("models_that_raise:build", "models_that_raise:build raised RuntimeError: no licence"),
         ("absent_package:build", "No module named 'absent_package'"),

@@ -57,7 +57,7 @@ def test_folders_of_others_under_the_names_of_a_run_are_not_taken(
 ) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "precious.py").write_text("mine")
-    with pytest.raises(ConfigError, match=f"holds {name}, and yet no run"):
+    with pytest.raises(ConfigError, match=f"holds {name}, but no config"):
         run_dir.check_free(tmp_path, overwrite)
 
 

@@ -69,7 +69,7 @@ def assert_still_serves(client):
         (b'{"other": ' + b'{"a": ' * 30_000 + b"1" + b"}" * 30_001, ["nested too deeply"]),
         ({}, ["missing required field `inputs`"]),
         ({"inputs": {}}, ["Expected `array`, got `object`", "$.inputs"]),
-        ({"inputs": []}, ["received none", "expected each once: 'observation'"]),
+        ({"inputs": []}, ["received no tensor", "expected each once: 'observation'"]),
         ({"inputs": [1]}, ["Expected `object`, got `int`", "$.inputs[0]"]),
         ({"inputs": [tensor(), tensor()]}, ["received 'observation', 'observation'", "once"]),
         ({"inputs": [tensor(), tensor(name="state")]}, ["'observation', 'state'"]),

@@ -90,7 +90,7 @@ def test_missing_files(tmp_path, export, capsys):
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x08\x12", b"\x00" * 100])
 def test_what_is_no_model(tmp_path, cartpole, make_export, capsys, content):
     export = make_export(tmp_path, cartpole, model=content)
-    assert_exits_3(capsys, export, "policy.onnx: no ONNX model")
+    assert_exits_3(capsys, export, "policy.onnx: not an ONNX model")
 
 
 def test_a_damaged_model(export, capsys):
@@ -103,7 +103,7 @@ def test_a_truncated_model_without_a_manifest(export, capsys):
     content = (export / "policy.onnx").read_bytes()
     (export / "manifest.json").unlink()
     (export / "policy.onnx").write_bytes(content[: len(content) // 2])
-    assert_exits_3(capsys, export / "policy.onnx", "no ONNX model")
+    assert_exits_3(capsys, export / "policy.onnx", "not an ONNX model")
 
 
 def test_weights_in_another_file_are_not_looked_for(
@@ -116,7 +116,7 @@ def test_weights_in_another_file_are_not_looked_for(
     onnx.save(model, tmp_path / "spread.onnx")
     content = (tmp_path / "spread.onnx").read_bytes()
     make_export(tmp_path, cartpole, model=content)
-    assert_exits_3(capsys, tmp_path, "no ONNX model")
+    assert_exits_3(capsys, tmp_path, "not an ONNX model")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_golden_tie_is_what_the_export_takes_for_one(
     if is_tied:
         assert load_policy(export, None)
     else:
-        assert_exits_3(capsys, export, "gives action 0 for golden sample 0")
+        assert_exits_3(capsys, export, "returns action 0 for golden sample 0")
 
 
 @pytest.mark.parametrize("observation", [[1, 1, 1], [[1, 1, 1, 1]], "x", [1, 1, 1, None], 1])

@@ -8,7 +8,7 @@ from typing import Any
 
 from a2c_tf import config
 from a2c_tf.runs.run_dir import RunDir
-from benchmarks.same_training import STARTS
+from benchmarks.backend_parity import STARTS
 
 SMALL = (
     "env.num_envs=2",

@@ -110,7 +110,7 @@ def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
-    """gymnasium's environment of one emulator, in wrappers that do the same to its frames."""
+    """Gymnasium's environment of one emulator, in wrappers that do the same to its frames."""
     vector_env = make_vector(
         f"ale_py:{config.id}",
         config.num_envs,

@@ -93,7 +93,7 @@ def test_a_mask_that_allows_nothing_is_refused(served_named):
     inputs["action_mask"][1, 2:] = False
     response = infer(served, tensors_of(inputs))
     assert response.status_code == 400
-    assert "row 1 allows none of its values 2 to 3" in response.json()["error"]
+    assert "row 1 forbids all values 2 to 3" in response.json()["error"]
 
 
 def test_each_input_has_its_own_datatype(served_named):

@@ -78,26 +78,34 @@ def test_a_mask_of_0_and_1_is_one_of_false_and_true(served_named):
         (
             "masked",
             MASKED | {"action_mask": [False] * 4},
-            ["action_mask: row 0 allows none of its values 0 to 3"],
+            ["action_mask: row 0 forbids all values 0 to 3"],
         ),
         (
             "masked",
             MASKED_BATCH | {"action_mask": [[True] * 4, [False] * 4]},
-            ["row 1 allows none"],
+            ["row 1 forbids all"],
         ),
         (
             "masked_multi_categorical",
             MASKED | {"action_mask": [1, 1, 1, 0, 0]},
-            ["row 0 allows none of its values 3 to 4", "every component"],
+            ["row 0 forbids all values 3 to 4", "every component"],
         ),
         (
             "masked_bernoulli",
             MASKED | {"action_mask": [0, 0, 1, 1]},
-            ["row 0 allows none of its values 0 to 1"],
+            ["row 0 forbids all values 0 to 1"],
         ),
         ("gaussian", MASKED | {"action_mask": [True]}, ["action_mask: received, but this"]),
-        ("gaussian", MASKED | {"state": [0.0] * 3}, ["state: received, but this policy has none"]),
-        ("gaussian", MASKED | {"reset": True}, ["reset: received, but this policy has none"]),
+        (
+            "gaussian",
+            MASKED | {"state": [0.0] * 3},
+            ["state: received, but this policy has no such input"],
+        ),
+        (
+            "gaussian",
+            MASKED | {"reset": True},
+            ["reset: received, but this policy has no such input"],
+        ),
     ],
 )
 def test_masks_that_are_none(served_named, name, body, fragments):
@@ -162,7 +170,10 @@ def test_a_single_state_is_a_list_and_that_of_a_batch_lists(served_named):
         (RECURRENT | {"reset": [True]}, ["reset: received a batch; expected one"]),
         (RECURRENT_BATCH | {"reset": True}, ["reset: received one; expected a batch"]),
         (RECURRENT_BATCH | {"reset": [True] * 3}, ["reset: received 3 rows; expected 2"]),
-        (RECURRENT | {"action_mask": [True]}, ["action_mask: received, but this policy has none"]),
+        (
+            RECURRENT | {"action_mask": [True]},
+            ["action_mask: received, but this policy has no such input"],
+        ),
         (RECURRENT | {"state_in": [0.0] * 3}, ["unknown field `state_in`"]),
     ],
 )
@@ -188,7 +199,7 @@ def test_the_order_of_keys_does_not_matter(served_named):
     [
         ([1, 2], ["observation: Expected `object`, got `array`", "keys 'goal', \"it's\""]),
         (None, ["Expected `object`, got `null`"]),
-        ({}, ["received keys none", "expected an object with keys 'goal'"]),
+        ({}, ["received no keys", "expected an object with keys 'goal'"]),
         ({"goal": 1, "camera": CAMERA}, ["received keys 'goal', 'camera'"]),
         (KEYED | {"more": 1}, ["received keys", "'more'"]),
         (KEYED | {"goal": 1.5}, ["observation.goal: ", "`float`"]),

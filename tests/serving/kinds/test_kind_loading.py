@@ -52,7 +52,7 @@ def test_every_output_of_every_golden_sample_is_checked(export_of, name):
 
         change_manifest(export, spoil)
         text = refusal(export)
-        assert f"gives {output} " in text and "golden sample 1" in text
+        assert f"returns {output} " in text and "golden sample 1" in text
         assert "export the run again" in text
         (export / "manifest.json").write_text(sound)
     assert load_policy(export, None).name == name
@@ -96,7 +96,7 @@ def test_continuous_actions_may_differ_by_rounding(export_of, name, factor, is_s
     if is_sound:
         assert load_policy(export, None)
     else:
-        assert "gives action" in refusal(export)
+        assert "returns action" in refusal(export)
 
 
 @pytest.mark.parametrize("name", ["started", "multi_categorical", "bernoulli", "everything"])
@@ -125,7 +125,7 @@ def test_what_a_mask_forbids_makes_no_tie_of_the_rest(export_of, name, other):
     outputs = json.loads((export / "manifest.json").read_text())["golden"][0]["outputs"]
     assert 1e9 in np.abs(outputs["logits"]) and outputs["action"] != other
     change_manifest(export, lambda manifest: manifest["golden"][0]["outputs"].update(action=other))
-    assert "gives action" in refusal(export)
+    assert "returns action" in refusal(export)
 
 
 def test_a_tie_of_one_component_does_not_excuse_another(export_of, kind_named):
@@ -144,7 +144,7 @@ def test_a_tie_of_one_component_does_not_excuse_another(export_of, kind_named):
     change_manifest(export, other_of_first)
     assert load_policy(export, None)
     change_manifest(export, other_of_third)
-    assert "gives action" in refusal(export)
+    assert "returns action" in refusal(export)
 
 
 @pytest.mark.parametrize(
@@ -397,4 +397,4 @@ def test_a_mask_must_allow_something_without_a_manifest_too(bare, kind_named, as
     inputs["action_mask"][1] = False
     response = client.post("/act", as_request(inputs))
     assert response.status_code == 400
-    assert "row 1 allows none of its values 0 to 3" in response.json()["error"]
+    assert "row 1 forbids all values 0 to 3" in response.json()["error"]

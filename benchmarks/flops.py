@@ -14,8 +14,8 @@ import numpy as np
 LAYERS = (keras.layers.Conv2D, keras.layers.Dense)
 
 
-class Operations(NamedTuple):
-    """For one step of one environment."""
+class Flops(NamedTuple):
+    """Floating-point operations for one step of one environment."""
 
     acting: int
     """a forward pass."""
@@ -24,17 +24,17 @@ class Operations(NamedTuple):
     in T."""
 
 
-def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Operations:
-    """What the package does with a network whose torso is shared, and which has no memory."""
+def count(model: keras.Model, unroll_length: int, keeps_activations: bool) -> Flops:
+    """Counts the operations of a network whose torso is shared, and which has no memory."""
     layers = [layer for layer in model.layers if isinstance(layer, LAYERS)]
     forward = sum(2 * multiplications(layer) for layer in layers)
     # gradients of the weights, and of the inputs but for the first layer's, the observation
     backward = 2 * forward - 2 * multiplications(layers[0])
     passes = 1 if keeps_activations else 2
-    return Operations(forward, passes * forward + backward + round(forward / unroll_length))
+    return Flops(forward, passes * forward + backward + round(forward / unroll_length))
 
 
 def multiplications(layer: keras.layers.Layer) -> int:
-    """Of one sample in a convolution or a matrix product: places times the kernel's size."""
+    """Returns those of one sample in a convolution or a matrix product: places x kernel size."""
     places = int(np.prod(layer.output.shape[1:-1]))
     return places * int(np.prod(layer.kernel.shape))

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.bare_loop`: Pong by our environment and by ale-py's bare loop, in turns.
+"""`python -m benchmarks.ale_loop`: Pong by our environment and by ale-py's bare loop, in turns.
 
 Both step the same emulators. Those of two processes may differ in speed by a third, so that
-`benchmarks.throughput`, which measures each loop in a process of its own, tells less of the loops.
+`benchmarks.throughput`, with a process for each loop, compares them less exactly.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ SECONDS = 0.4
 """of a turn: shorter than what else a shared machine does."""
 
 Loop = Callable[[int], object]
-"""steps the emulators so many times."""
+"""(number of steps) -> the emulators stepped that often."""
 
 
 def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
-    """Ours and the bare one, and of how many steps those are multiples that ours can take."""
+    """Returns our loop, the bare one, and the number of steps whose multiples ours can take."""
     import numpy as np
 
     from a2c_tf.agent import make_agent
     from a2c_tf.envs.host import atari
     from benchmarks.workers import ours
-    from benchmarks.works import PONG
+    from benchmarks.workloads import PONG
 
     config = ours.make_config(PONG._replace(num_envs=num_envs))
     vector_env = atari.make_ale_vector(config.env)
@@ -48,7 +48,7 @@ def make_loops(num_envs: int) -> tuple[Loop, Loop, int]:
 
 
 def measure(loops: tuple[Loop, Loop], steps: int, turns: int) -> list[tuple[float, float]]:
-    """Seconds of ours and of the bare loop for so many steps, the one first, then the other."""
+    """Returns seconds of ours and of the bare loop for `steps` each, in alternating order."""
     pairs = []
     for turn in range(turns):
         seconds = {}
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bare_loop", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ale_loop", description=__doc__)
     parser.add_argument("--num-envs", type=at_least(1), default=128)
     parser.add_argument("--turns", type=at_least(2), default=200, help="of each loop")
     return parser.parse_args()

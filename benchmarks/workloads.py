@@ -1,4 +1,4 @@
-"""What is measured: environments, networks and batches, the same for every library."""
+"""The workloads: environments, networks and batches, the same for every library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLOAT32, BFLOAT16 = "float32 matrix product", "bfloat16 matrix product"
 """Limits of the machine: operations a second."""
 
 
-class Work(NamedTuple):
+class Workload(NamedTuple):
     """A task, a network and a batch; crosses to the workers as JSON."""
 
     name: str
@@ -59,20 +59,21 @@ class Work(NamedTuple):
         return f"{self.name}, B={self.num_envs}"
 
 
-def cartpole(num_envs: int) -> Work:
-    return Work("CartPole", "CartPole-v1", num_envs)
+def cartpole(num_envs: int) -> Workload:
+    """Returns CartPole with B environments."""
+    return Workload("CartPole", "CartPole-v1", num_envs)
 
 
-def minatar(game: str, num_envs: int) -> Work:
-    """As MinAtar's v1: the actions that the game knows, sticky with probability 0.1."""
-    return Work(game, f"MinAtar/{game}-v1", num_envs, "auto", "minatar", (128,), "relu")
+def minatar(game: str, num_envs: int) -> Workload:
+    """Returns a game as MinAtar's v1 has it: only its own actions, sticky with probability 0.1."""
+    return Workload(game, f"MinAtar/{game}-v1", num_envs, "auto", "minatar", (128,), "relu")
 
 
 GAMES = ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
 
-PONG = Work("Pong", "ALE/Pong-v5", 16, "ale", "nature", (512,), "relu", frames_per_step=4)
+PONG = Workload("Pong", "ALE/Pong-v5", 16, "ale", "nature", (512,), "relu", frames_per_step=4)
 
-WORKS = (
+WORKLOADS = (
     cartpole(32),
     cartpole(256),
     *(minatar(game, 128) for game in GAMES),

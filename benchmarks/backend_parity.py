@@ -1,4 +1,4 @@
-"""`python -m benchmarks.same_training`: Pong through three backends, compared bit for bit.
+"""`python -m benchmarks.backend_parity`: Pong through three backends, compared bit for bit.
 
 Each backend has another way to make the start of a game random. Without that, all three show the
 same frames, so that a run is the same run by each, its weights and its scores, as long as no game
@@ -26,7 +26,7 @@ STARTS = {
 
 
 def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | None) -> list[str]:
-    """The words by which a user starts the run, or goes on with one that is branched off here."""
+    """Returns the words by which a user starts the run, or resumes a branch of a checkpoint."""
     settings = [f"env.backend={backend}", *STARTS[backend], *overrides]
     if checkpoint is None:
         return ["pong", *settings, "--overwrite"]
@@ -37,7 +37,7 @@ def begin(backend: str, folder: Path, overrides: list[str], checkpoint: Path | N
 
 
 def run(folders: dict[str, Path], overrides: list[str], checkpoint: Path | None) -> None:
-    """All backends at once; raises where one of them fails."""
+    """Runs all backends at once; raises SystemExit where one of them fails."""
     processes = []
     for backend, folder in folders.items():
         words = begin(backend, folder, overrides, checkpoint)
@@ -49,7 +49,7 @@ def run(folders: dict[str, Path], overrides: list[str], checkpoint: Path | None)
 
 
 def compare(folders: dict[str, Path]) -> bool:
-    """Prints what the first, the second, ... checkpoint of each run holds; whether it is the same.
+    """Prints the first, second, ... checkpoint of each run and returns whether all are the same.
 
     Where a run has more of them than another, as one that is still going on, the rest is left out.
     """
@@ -60,9 +60,9 @@ def compare(folders: dict[str, Path]) -> bool:
 
 
 def _compare(runs: list[RunDir], paths: tuple[Path, ...]) -> bool:
-    checkpoints = [checkpoints.load(path) for path in paths]
-    steps = [checkpoint.counters.env_steps for checkpoint in checkpoints]
-    weights = [{n: x.tobytes() for n, x in checkpoint.model.items()} for checkpoint in checkpoints]
+    saved = [checkpoints.load(path) for path in paths]
+    steps = [checkpoint.counters.env_steps for checkpoint in saved]
+    weights = [{n: x.tobytes() for n, x in checkpoint.model.items()} for checkpoint in saved]
     returns = [_returns(run, n) for run, n in zip(runs, steps, strict=True)]
     first, *others = zip(steps, weights, returns, strict=True)
     same = all(other == first for other in others)
@@ -79,10 +79,12 @@ def _returns(run: RunDir, env_steps: int) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.same_training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.backend_parity", description=__doc__
+    )
     parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--out", type=Path, default=Path("runs") / "same_training")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "backend_parity")
     parser.add_argument("--checkpoint", type=Path, help="of a run of Pong, from which all go on")
     parser.add_argument("--compare-only", action="store_true", help="runs that are there already")
     arguments = parser.parse_intermixed_args()
