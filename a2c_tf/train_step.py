@@ -1,7 +1,7 @@
 """Unroll and update, K times in one compiled call: the only file that knows of compilation.
 
 XLA fuses the many small operations of games, returns and optimizer; convolutions run faster in
-graph mode, where oneDNN has them. `mixed` gives each its own. Figures: benchmarks/README.md.
+graph mode, where oneDNN has them. `mixed` gives each its own. Figures: benchmarks/notebook/.
 """
 
 from __future__ import annotations
