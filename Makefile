@@ -2,12 +2,13 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help train test format bench peers clean
+.PHONY: help train test format docs bench peers clean
 
 help:
 	@echo "make train   train the default policy, evaluate it, export it"
 	@echo "make test    check format, lint and types, run every test"
 	@echo "make format  format the code"
+	@echo "make docs    build the documentation as a site, in site/"
 	@echo "make bench   measure speed, beside that of other libraries after make peers"
 	@echo "make peers   make the environments of Stable-Baselines3 and of JAX for the benchmarks"
 
@@ -29,6 +30,16 @@ format: $(VENV)/installed
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
+docs: $(VENV)-docs/installed
+	$(VENV)-docs/bin/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict
+	@echo "built; open site/index.html"
+
+$(VENV)-docs/installed: requirements-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --requirement requirements-docs.txt
+	touch $@
+
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.throughput
 
@@ -40,4 +51,4 @@ peers: requirements.txt requirements-peers.txt requirements-jax.txt
 	$(VENV)-jax/bin/python -m pip install --quiet --requirement requirements-jax.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers $(VENV)-jax .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-jax $(VENV)-docs site .mypy_cache .pytest_cache .ruff_cache

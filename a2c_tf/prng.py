@@ -1,7 +1,7 @@
 """Uniform random numbers that are the same eagerly, in `tf.function` and under XLA.
 
 TensorFlow's own stateless numbers change with the mode and are slower under XLA
-(tensorflow/tensorflow#117644; the figures are in benchmarks/README.md).
+(tensorflow/tensorflow#117644; figures: benchmarks/notebook/2026-11-27.md).
 """
 
 from __future__ import annotations

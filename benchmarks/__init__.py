@@ -1,1 +1,1 @@
-"""Scripts that measure; their recorded output is in README.md."""
+"""Scripts that measure; README.md says how, and notebook/ records what came out."""

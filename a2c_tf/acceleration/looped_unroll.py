@@ -1,6 +1,6 @@
 """The same unroll as a loop, for trajectories too long to be written out step by step.
 
-XLA's compile time grows with the steps that are written out.
+XLA's compile time grows with the steps written out: benchmarks/notebook/2026-11-27.md has figures.
 """
 
 from __future__ import annotations

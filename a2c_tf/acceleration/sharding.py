@@ -2,8 +2,8 @@
 
 An operation of a small network gains little from a second thread and waits for it each time.
 Where each has one thread and each core a shard of the environments, cores wait for each other
-once a step. Exact up to rounding: every environment stays as it is, and the gradients of the
-shards add up.
+once a step. Exact up to rounding: every environment stays as it is, and the gradients of the shards
+add up. Figures: benchmarks/notebook/2026-11-27.md.
 """
 
 from __future__ import annotations
