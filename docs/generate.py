@@ -128,6 +128,7 @@ def _written(default: Any) -> str:
 
 
 def main() -> None:
+    """Writes the page."""
     OUT.write_text(text(), encoding="utf-8")
 
 
