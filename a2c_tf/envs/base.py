@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+import gymnasium
 import numpy as np
 import tensorflow as tf
 
@@ -49,21 +50,52 @@ class GraphState(NamedTuple):
 
 
 class GraphEnvironment(abc.ABC, Generic[Game]):
-    """Autoreset, truncation, sticky actions and randomness around a game's pure rules.
+    """Adds autoreset, truncation, sticky actions and randomness to a game's pure rules.
 
-    A game gives its rules as three pure functions over B games; all its randomness is the uniform
-    numbers in (0, 1) that it is handed, so that a test can choose them.
+    A game says what it is by class attributes, and gives its rules as three pure functions over B
+    games. All its randomness is the uniform numbers in (0, 1) that they receive, so that a test can
+    choose them.
+
+    Args:
+      num_envs: B, the number of games.
+      max_episode_steps: episodes are truncated after this many steps; None: the game's own limit.
+      sticky_action_probability: chance that the last action is repeated instead of the requested
+        one; None: the game's own.
     """
 
-    spec: EnvSpec
+    id: str
+    observation_space: gymnasium.Space
+    action_space: gymnasium.Space
+    action_meanings: tuple[str, ...] = ()
+    """a name for each discrete action."""
+    default_max_episode_steps: int | None = None
+    """the game's own limit; None: it never truncates an episode."""
+    sticky_action_probability: float = 0.0
     reset_noise_size: int = 0
     """uniform numbers that `initial` consumes for each environment."""
     step_noise_size: int = 0
     """uniform numbers that `transition` consumes for each environment."""
-    sticky_action_probability: float = 0.0
-    """chance that the action executed last replaces the one asked for."""
     frames_per_second: int = 30
-    """of videos."""
+    """speed of videos."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float | None = None,
+    ) -> None:
+        limit = self.default_max_episode_steps if max_episode_steps is None else max_episode_steps
+        if sticky_action_probability is not None:
+            self.sticky_action_probability = sticky_action_probability
+        self.spec = EnvSpec(
+            id=self.id,
+            backend="graph",
+            num_envs=num_envs,
+            observation_space=self.observation_space,
+            action_space=self.action_space,
+            action_meanings=self.action_meanings,
+            max_episode_steps=limit,
+        )
 
     @abc.abstractmethod
     def initial(self, noise: tf.Tensor) -> Game:
