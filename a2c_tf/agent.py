@@ -87,6 +87,6 @@ def _distribution(spec: EnvSpec, config: Config) -> Distribution:
 
 def load_agent(config: Config, checkpoint: checkpoints.Checkpoint) -> Agent:
     """The agent as the checkpoint holds it."""
-    agent = make_agent(registry.make(config.env).spec, config)
+    agent = make_agent(registry.make_spec(config.env), config)
     checkpoints.restore(agent.model.weights, checkpoint.model)
     return agent

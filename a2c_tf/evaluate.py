@@ -55,7 +55,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
         video.check(arguments.video)
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
-    from a2c_tf.envs.host.failures import failures_named
+    from a2c_tf.envs.host.failures import report_errors
     from a2c_tf.evaluation import players
     from a2c_tf.evaluation.recording import Recorder
     from a2c_tf.runs import checkpoints
@@ -64,7 +64,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     assembly.choose_threads(config)  # as in training: threads may change how sums are rounded
-    with failures_named(config.env.id):
+    with report_errors():
         agent = load_agent(config, checkpoint)
         if arguments.video:
             _film(Recorder(agent, config, deterministic), arguments.video, arguments.seed)

@@ -33,6 +33,10 @@ class Environment(Protocol):
         """Steps every environment by `action` `[B, ...]`, or resets those at their end."""
         ...
 
+    def close(self) -> None:
+        """Releases processes, emulators and memory; further calls do nothing."""
+        ...
+
 
 class GraphState(NamedTuple):
     """All that a graph-native environment is."""
@@ -157,6 +161,9 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
             last=last,
         )
         return GraphState(game, seed, elapsed, executed, last), time_step
+
+    def close(self) -> None:
+        """Does nothing: a graph-native environment holds nothing but its states."""
 
     @property
     def _action_dtype(self) -> tf.DType:

@@ -10,6 +10,7 @@ from a2c_tf.agent import Agent, Seeds, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.evaluation import evaluator
 from a2c_tf.unroll import Advance, make_advance
 
@@ -46,5 +47,6 @@ class Player:
         Raises:
           InterruptedEvaluationError: where it is interrupted.
         """
-        start = self._agent.start(self._env, playing_seeds(seed))
-        return self._evaluator.evaluate(start, interrupted)
+        with report_errors(self._env):
+            start = self._agent.start(self._env, playing_seeds(seed))
+            return self._evaluator.evaluate(start, interrupted)

@@ -11,6 +11,7 @@ from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.envs.rendering import frames
 from a2c_tf.evaluation import evaluator, players
 from a2c_tf.types import UnrollState
@@ -42,12 +43,13 @@ class Recorder:
 
     def frames(self, seed: int) -> Iterator[np.ndarray]:
         """The episode that follows from `seed`, its first and its last state included."""
-        start = self._agent.start(self._env, players.playing_seeds(seed))
-        states = evaluator.episode(self._agent.policy, self._advance, start, MAX_STEPS)
-        for self.steps, state in enumerate(states):
-            self.episode_return = float(state.episode_return[0])
-            self.complete = bool(state.time_step.last[0])
-            yield self._draw(state)
+        with report_errors(self._env):
+            start = self._agent.start(self._env, players.playing_seeds(seed))
+            states = evaluator.episode(self._agent.policy, self._advance, start, MAX_STEPS)
+            for self.steps, state in enumerate(states):
+                self.episode_return = float(state.episode_return[0])
+                self.complete = bool(state.time_step.last[0])
+                yield self._draw(state)
 
 
 def _painter(env: Environment, is_colored: bool) -> Callable[[UnrollState], np.ndarray]:

@@ -86,7 +86,7 @@ def choose_threads(config: Config) -> None:
     """Readies TensorFlow, which has computed nothing yet, for as many cores as pay."""
     env, convolutional = config.env, config.network.torso != "mlp" and not config.network.builder
     in_graph = env.backend == "graph" or (
-        env.backend == "auto" and registry.fastest(env.id) == "graph"
+        env.backend == "auto" and registry.default_backend(env.id) == "graph"
     )
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:

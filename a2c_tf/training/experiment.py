@@ -11,7 +11,7 @@ from typing import Literal
 from a2c_tf.cli import say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
@@ -36,8 +36,9 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     folder = RunDir(path)
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
     assembly.choose_threads(config)
-    with failures_named(config.env.id):
-        trainer = Trainer(registry.make(config.env), config, folder, checkpoint)
+    env = registry.make(config.env)
+    with report_errors(env):
+        trainer = Trainer(env, config, folder, checkpoint)
         if begin == "resume":
             run_dir.write_config(folder, config)
         else:

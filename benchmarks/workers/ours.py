@@ -90,6 +90,9 @@ class NoGame:
         going_on = tf.zeros([self.spec.num_envs], tf.bool)
         return state, TimeStep(state, reward, tf.ones_like(reward), going_on)
 
+    def close(self) -> None:
+        pass
+
 
 def _training(env: Environment, agent: Agent, config: Config) -> protocol.Run:
     """Training as the package does it."""

@@ -72,7 +72,7 @@ def test_the_backends_are_those_that_make_it(env_id: str, listing: Callable[...,
             pass
     *_, backends = rows(listing(env_id))[env_id]
     assert backends.split(", ") == able
-    assert able[0] == registry.fastest(env_id)
+    assert able[0] == registry.default_backend(env_id)
 
 
 def test_a_filter_searches_the_ids_of_all_backends(listing: Callable[..., str]) -> None:
