@@ -47,8 +47,8 @@ class GraphState(NamedTuple):
     """`[2]` int32, key and counter of the random numbers to come."""
     elapsed: tf.Tensor
     """`[B]` int32, steps of the episode under way."""
-    executed: tf.Tensor
-    """`[B, ...]`, the action executed last, which a sticky step repeats; resets leave it."""
+    last_action: tf.Tensor
+    """`[B, ...]`, which a sticky step repeats; a reset leaves it as it is."""
     last: tf.Tensor
     """`[B]` bool, the episode has ended and the next step resets it."""
 
@@ -132,7 +132,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
             game=game,
             seed=seed,
             elapsed=tf.zeros([num_envs], tf.int32),
-            executed=tf.zeros([num_envs, *self.spec.action_shape], self._action_dtype),
+            last_action=tf.zeros([num_envs, *self.spec.action_shape], self._action_dtype),
             last=tf.zeros([num_envs], tf.bool),
         )
         return state, TimeStep(
@@ -143,24 +143,24 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         """Steps every environment, or starts its next episode where the last one has ended."""
         noise, seed = self._draw(state.seed)
         game_noise, sticky_noise = tf.split(noise, self._noise_sizes)
-        executed = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
+        last_action = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
         # an environment starts or goes on: the same numbers serve for either
         step_noise = game_noise[: self.step_noise_size]
-        game, reward, terminated = self.transition(state.game, executed, step_noise)
+        game, reward, terminated = self.transition(state.game, last_action, step_noise)
 
-        fresh = state.last
-        terminated &= ~fresh
-        elapsed = tf.where(fresh, 0, state.elapsed + 1)
+        resetting = state.last
+        terminated &= ~resetting
+        elapsed = tf.where(resetting, 0, state.elapsed + 1)
         last = terminated | self._out_of_time(elapsed)
         new_game = self.initial(game_noise[: self.reset_noise_size])
-        game = tf.nest.map_structure(lambda new, old: tf.where(fresh, new, old), new_game, game)
+        game = tf.nest.map_structure(lambda new, old: tf.where(resetting, new, old), new_game, game)
         time_step = TimeStep(
             observation=self.observe(game),
-            reward=tf.where(fresh, 0.0, reward),
+            reward=tf.where(resetting, 0.0, reward),
             discount=tf.where(terminated, 0.0, 1.0),
             last=last,
         )
-        return GraphState(game, seed, elapsed, executed, last), time_step
+        return GraphState(game, seed, elapsed, last_action, last), time_step
 
     def close(self) -> None:
         """Does nothing: a graph-native environment holds nothing but its states."""
@@ -188,7 +188,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         if self._is_sticky:
             repeats |= noise[0] < self.sticky_action_probability
         repeats = tf.reshape(repeats, [-1] + [1] * len(self.spec.action_shape))
-        return tf.where(repeats, state.executed, action)
+        return tf.where(repeats, state.last_action, action)
 
     def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
         if self.spec.max_episode_steps is None:

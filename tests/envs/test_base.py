@@ -91,5 +91,5 @@ def test_a_sticky_step_repeats_below_its_probability(
 ) -> None:
     env = Clock([9], sticky_action_probability=sticky)
     state, _ = env.reset(seed_of(0))
-    state = state._replace(executed=tf.constant([3]), last=tf.constant([last]))
+    state = state._replace(last_action=tf.constant([3]), last=tf.constant([last]))
     assert env._stick(state, tf.constant([7]), tf.constant([[noise]])).numpy() == [executed]

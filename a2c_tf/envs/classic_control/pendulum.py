@@ -70,5 +70,5 @@ class Pendulum(GraphEnvironment[PendulumState]):
         return tf.stack([tf.cos(angle), tf.sin(angle), game.angular_velocity], axis=-1)  # [B, 3]
 
     def draw(self, state: GraphState) -> np.ndarray:
-        torque = state.executed[0, 0].numpy().clip(-MAX_TORQUE, MAX_TORQUE)
+        torque = state.last_action[0, 0].numpy().clip(-MAX_TORQUE, MAX_TORQUE)
         return classic_control.pendulum(first(state.game).angle, torque, MAX_TORQUE)
