@@ -99,6 +99,6 @@ def _distribution(spec: EnvSpec, config: Config) -> Distribution:
 
 def load_agent(config: Config, checkpoint: checkpoints.Checkpoint) -> Agent:
     """Returns the agent with the weights of the checkpoint."""
-    agent = make_agent(registry.make(config.env).spec, config)
+    agent = make_agent(registry.make_spec(config.env), config)
     checkpoints.restore(agent.model.weights, checkpoint.model)
     return agent

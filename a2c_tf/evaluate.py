@@ -56,7 +56,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
         video.check(arguments.video)
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
-    from a2c_tf.envs.host.failures import failures_named
+    from a2c_tf.envs.host.failures import report_errors
     from a2c_tf.evaluation.evaluator import make_evaluator
     from a2c_tf.runs import checkpoints
     from a2c_tf.training import assembly
@@ -64,7 +64,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     threads = assembly.choose_threads(config)  # as in training: threads may change rounding
-    with failures_named(config.env.id):
+    with report_errors():
         agent = load_agent(config, checkpoint)
         if arguments.video:
             _film(agent, config, arguments)

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> None:
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
-    from a2c_tf.envs.host.failures import failures_named
+    from a2c_tf.envs.host.failures import report_errors
     from a2c_tf.runs import checkpoints
     from export import exporting, manifest
     from export.parity import ParityError
@@ -49,7 +49,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     evaluation = run_dir.read_evaluation(folder, checkpoint.counters.env_steps)
     out = arguments.out or folder.export
-    with failures_named(config.env.id):
+    with report_errors():
         agent = load_agent(config, checkpoint)
         source = manifest.Source(agent, config, checkpoint.counters, evaluation)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from a2c_tf import spaces
 from a2c_tf.agent import Agent, SeedPurpose, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.types import UnrollState
 from a2c_tf.unroll import make_action_choice, make_actor_step
 from export.inference import MASK, RESET, STATE_IN, Inference, Inputs
@@ -53,15 +55,16 @@ def rows_of(inputs: Inputs, rows: slice) -> Inputs:
 def _met(agent: Agent, config: Config) -> Iterator[list[np.ndarray]]:
     """The inputs of each step, in the order of the signature."""
     env = registry.make(config.env.model_copy(update={"num_envs": REAL_ENVS}))
-    state = agent.start(env, make_seeds(config.run.seed, SeedPurpose.EXPORT))
-    choose_action = make_action_choice(agent.distribution, REAL_ENVS)
-    actor_step = make_actor_step(env, agent.distribution, choose_action)
-    starts = np.ones(REAL_ENVS, bool)
-    for _ in range(REAL_STEPS + 1):
-        yield _inputs(agent, state, starts)
-        starts = state.time_step.last.numpy()
-        output = agent.policy(state.time_step.observation, state.core_state)
-        state, _ = actor_step(state, output)
+    with contextlib.closing(env), report_errors(env):
+        state = agent.start(env, make_seeds(config.run.seed, SeedPurpose.EXPORT))
+        choose_action = make_action_choice(agent.distribution, REAL_ENVS)
+        actor_step = make_actor_step(env, agent.distribution, choose_action)
+        starts = np.ones(REAL_ENVS, bool)
+        for _ in range(REAL_STEPS + 1):
+            yield _inputs(agent, state, starts)
+            starts = state.time_step.last.numpy()
+            output = agent.policy(state.time_step.observation, state.core_state)
+            state, _ = actor_step(state, output)
 
 
 def _inputs(agent: Agent, state: UnrollState, starts: np.ndarray) -> list[np.ndarray]:

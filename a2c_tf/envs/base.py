@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+import gymnasium
 import numpy as np
 import tensorflow as tf
 
@@ -33,7 +34,7 @@ class Environment(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees what the environments hold; they are not stepped again."""
+        """Releases processes, emulators and memory; further calls do nothing."""
         ...
 
 
@@ -46,28 +47,59 @@ class GraphState(NamedTuple):
     """`[2]` int32, key and counter of the random numbers to come."""
     elapsed: tf.Tensor
     """`[B]` int32, steps of the episode under way."""
-    executed: tf.Tensor
-    """`[B, ...]`, the action executed last, which a sticky step repeats; resets leave it."""
+    last_action: tf.Tensor
+    """`[B, ...]`, which a sticky step repeats; a reset leaves it as it is."""
     last: tf.Tensor
     """`[B]` bool, the episode has ended and the next step resets it."""
 
 
 class GraphEnvironment(abc.ABC, Generic[Game]):
-    """Autoreset, truncation, sticky actions and randomness around a game's pure rules.
+    """Adds autoreset, truncation, sticky actions and randomness to a game's pure rules.
 
-    A game gives its rules as three pure functions over B games; all its randomness is the uniform
-    numbers in (0, 1) that it is handed, so that a test can choose them.
+    A game says what it is by class attributes, and gives its rules as three pure functions over B
+    games. All its randomness is the uniform numbers in (0, 1) that they receive, so that a test can
+    choose them.
+
+    Args:
+      num_envs: B, the number of games.
+      max_episode_steps: episodes are truncated after this many steps; None: the game's own limit.
+      sticky_action_probability: chance that the last action is repeated instead of the requested
+        one; None: the game's own.
     """
 
-    spec: EnvSpec
+    id: str
+    observation_space: gymnasium.Space
+    action_space: gymnasium.Space
+    action_meanings: tuple[str, ...] = ()
+    """a name for each discrete action."""
+    default_max_episode_steps: int | None = None
+    """the game's own limit; None: it never truncates an episode."""
+    sticky_action_probability: float = 0.0
     reset_noise_size: int = 0
     """uniform numbers that `initial` consumes for each environment."""
     step_noise_size: int = 0
     """uniform numbers that `transition` consumes for each environment."""
-    sticky_action_probability: float = 0.0
-    """chance that the action executed last replaces the one asked for."""
     frames_per_second: int = 30
-    """of videos."""
+    """speed of videos."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        max_episode_steps: int | None = None,
+        sticky_action_probability: float | None = None,
+    ) -> None:
+        limit = self.default_max_episode_steps if max_episode_steps is None else max_episode_steps
+        if sticky_action_probability is not None:
+            self.sticky_action_probability = sticky_action_probability
+        self.spec = EnvSpec(
+            id=self.id,
+            backend="graph",
+            num_envs=num_envs,
+            observation_space=self.observation_space,
+            action_space=self.action_space,
+            action_meanings=self.action_meanings,
+            max_episode_steps=limit,
+        )
 
     @abc.abstractmethod
     def initial(self, noise: tf.Tensor) -> Game:
@@ -100,7 +132,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
             game=game,
             seed=seed,
             elapsed=tf.zeros([num_envs], tf.int32),
-            executed=tf.zeros([num_envs, *self.spec.action_shape], self._action_dtype),
+            last_action=tf.zeros([num_envs, *self.spec.action_shape], self._action_dtype),
             last=tf.zeros([num_envs], tf.bool),
         )
         return state, TimeStep(
@@ -111,27 +143,27 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         """Steps every environment, or starts its next episode where the last one has ended."""
         noise, seed = self._draw(state.seed)
         game_noise, sticky_noise = tf.split(noise, self._noise_sizes)
-        executed = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
+        last_action = self._stick(state, tf.cast(action, self._action_dtype), sticky_noise)
         # an environment starts or goes on: the same numbers serve for either
         step_noise = game_noise[: self.step_noise_size]
-        game, reward, terminated = self.transition(state.game, executed, step_noise)
+        game, reward, terminated = self.transition(state.game, last_action, step_noise)
 
-        fresh = state.last
-        terminated &= ~fresh
-        elapsed = tf.where(fresh, 0, state.elapsed + 1)
+        resetting = state.last
+        terminated &= ~resetting
+        elapsed = tf.where(resetting, 0, state.elapsed + 1)
         last = terminated | self._out_of_time(elapsed)
         new_game = self.initial(game_noise[: self.reset_noise_size])
-        game = tf.nest.map_structure(lambda new, old: tf.where(fresh, new, old), new_game, game)
+        game = tf.nest.map_structure(lambda new, old: tf.where(resetting, new, old), new_game, game)
         time_step = TimeStep(
             observation=self.observe(game),
-            reward=tf.where(fresh, 0.0, reward),
+            reward=tf.where(resetting, 0.0, reward),
             discount=tf.where(terminated, 0.0, 1.0),
             last=last,
         )
-        return GraphState(game, seed, elapsed, executed, last), time_step
+        return GraphState(game, seed, elapsed, last_action, last), time_step
 
     def close(self) -> None:
-        """Does nothing: the state is everything that there is."""
+        """Does nothing: a graph-native environment holds nothing but its states."""
 
     @property
     def _action_dtype(self) -> tf.DType:
@@ -156,7 +188,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         if self._is_sticky:
             repeats |= noise[0] < self.sticky_action_probability
         repeats = tf.reshape(repeats, [-1] + [1] * len(self.spec.action_shape))
-        return tf.where(repeats, state.executed, action)
+        return tf.where(repeats, state.last_action, action)
 
     def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
         if self.spec.max_episode_steps is None:

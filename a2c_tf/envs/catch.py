@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState
 from a2c_tf.envs.rendering import boards, palettes
-from a2c_tf.types import EnvSpec
 
 ROWS, COLUMNS = 10, 5
 START_PADDLE = COLUMNS // 2
@@ -27,25 +26,12 @@ class CatchState(NamedTuple):
 class Catch(GraphEnvironment[CatchState]):
     """The ball falls a row a step: reward 1 where the paddle is under it, else -1; 9 steps."""
 
+    id = "Catch-v0"
+    observation_space = gymnasium.spaces.Box(0, 1, (ROWS, COLUMNS), dtype=np.float32)
+    action_space = gymnasium.spaces.Discrete(3)
+    action_meanings = ("left", "noop", "right")
     reset_noise_size = 1
     frames_per_second = 5
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        self.spec = EnvSpec(
-            id="Catch-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=gymnasium.spaces.Box(0, 1, (ROWS, COLUMNS), dtype=np.float32),
-            action_space=gymnasium.spaces.Discrete(3),
-            action_meanings=("left", "noop", "right"),
-            max_episode_steps=max_episode_steps,
-        )
 
     def initial(self, noise: tf.Tensor) -> CatchState:
         column = tf.cast(noise[0] * COLUMNS, tf.int32)

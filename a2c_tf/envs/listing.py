@@ -13,9 +13,8 @@ import gymnasium
 
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs.host.atari import PREFIX
-from a2c_tf.envs.host.failures import failures_named
 from a2c_tf.envs.listing_table import UNKNOWN, Listed, leaves_open, table
-from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make
+from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make_spec
 from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.types import EnvSpec
 
@@ -90,7 +89,7 @@ def nearest(part: str, ids: Iterable[str]) -> list[str]:
 def _listed(env_id: str, ids: Ids) -> Listed:
     backends = tuple(backend for backend in ids if env_id in ids[backend])
     if env_id in GRAPH_NATIVE:
-        spec = GRAPH_NATIVE[env_id](1).spec
+        spec = _spec(env_id, "graph")
         return Listed(env_id, backends, spec, spec.max_episode_steps)
     registered = gymnasium.registry.get(env_id)
     return Listed(env_id, backends, None, registered.max_episode_steps if registered else None)
@@ -114,9 +113,9 @@ def _made(env_id: str, ids: Ids) -> Listed:
 
 def _spec(env_id: str, backend: str) -> EnvSpec:
     config = EnvConfig.model_validate({"id": env_id, "backend": backend, "num_envs": 1})
-    with warnings.catch_warnings(), failures_named(env_id):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of old versions, which are asked for by name
-        return make(config).spec
+        return make_spec(config)
 
 
 def _host_backends(ids: Ids) -> list[str]:

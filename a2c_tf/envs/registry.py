@@ -18,7 +18,6 @@ from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarCon
 from a2c_tf.envs.classic_control.pendulum import Pendulum
 from a2c_tf.envs.host import atari, envpool
 from a2c_tf.envs.host.adapter import HostEnvironment
-from a2c_tf.envs.host.failures import HostCallError
 from a2c_tf.envs.host.gymnasium_vector import make_vector, registered
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.board import RampingGame
@@ -28,6 +27,7 @@ from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
 from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.spaces import parts
+from a2c_tf.types import EnvSpec
 
 MINATAR = {
     f"MinAtar/{game.__name__}-{version}": (game, version)
@@ -62,11 +62,12 @@ BACKENDS_OF = {"vectorization": ("gymnasium",), "num_threads": ("ale", "envpool"
 
 
 def make(config: EnvConfig) -> Environment:
-    """The environment that `config` names, B of them.
+    """Returns the environment that `config` names, B of them; the caller closes it.
 
     Raises:
       ConfigError: for an id that is not known, a package that is missing, or a setting that the
         backend does not have.
+      CommandError: for what a host environment raises while it is made.
     """
     backend = config.backend if config.backend != "auto" else default_backend(config.id)
     _check_backend_settings(config, backend)
@@ -74,22 +75,33 @@ def make(config: EnvConfig) -> Environment:
         return _make_in_graph(config)
     try:
         if backend == "gymnasium" and not _is_known(config.id):
-            registered(config.id)  # or the settings of an unknown id would be told of first
+            registered(config.id)  # report an unknown id before checking its settings
         _check_host_settings(config)
         return _make_on_host(config, backend)
-    except (CommandError, HostCallError):
+    except CommandError:
         raise
     except Exception as error:  # the user's module and environment may raise anything
         raise ConfigError(f"env.id={config.id}: {_reason(config, error)}") from error
 
 
+def make_spec(config: EnvConfig) -> EnvSpec:
+    """Returns the spec of the environment that `config` names, of which it makes one, not B.
+
+    Raises:
+      ConfigError, CommandError: as `make`.
+    """
+    env = make(config.model_copy(update={"num_envs": 1}))
+    env.close()
+    return env.spec._replace(num_envs=config.num_envs)
+
+
 def _is_known(env_id: str) -> bool:
-    """Whether the id is one of ours or an Atari game's."""
+    """Returns whether the id is one of ours or an Atari game's."""
     return env_id in GRAPH_NATIVE or env_id.startswith(atari.PREFIX)
 
 
 def _reason(config: EnvConfig, error: Exception) -> str:
-    """What went wrong on the way to an environment, and which ids there are if it is the id."""
+    """Returns what went wrong on the way to an environment, and the ids if it is the id."""
     reason = " ".join(str(error).split()).rstrip(".")
     module, _, _ = config.id.rpartition(":")
     no_module = isinstance(error, ModuleNotFoundError) and error.name == module
@@ -99,12 +111,12 @@ def _reason(config: EnvConfig, error: Exception) -> str:
             f"{reason}; expected {', '.join(GRAPH_NATIVE)}, "
             "an id that gymnasium has registered, or my_module:MyEnv-v0"
         )
-    told = isinstance(error, ValueError | gymnasium.error.Error)
-    return reason if told else f"raised {type(error).__name__}: {reason}"
+    is_clear = isinstance(error, ValueError | gymnasium.error.Error)
+    return reason if is_clear else f"raised {type(error).__name__}: {reason}"
 
 
 def make_drawable(config: EnvConfig) -> Environment:
-    """As `make`, or by gymnasium where that can draw the environment and the backend cannot."""
+    """Returns what `make` does, or gymnasium's environment where that alone can draw it."""
     drawing = {"render_mode": "rgb_array"}
     if config.id.startswith(atari.PREFIX) and installed("ale"):
         return atari.make_gymnasium_atari(config, **drawing)  # it shows the agent the same
@@ -112,26 +124,37 @@ def make_drawable(config: EnvConfig) -> Environment:
     if env.spec.backend == "envpool" and config.id in gymnasium.registry:
         env = _showing_the_same(env, config)
     if env.spec.backend == "gymnasium" and isinstance(env, HostEnvironment) and env.can_render:
+        env.close()
         return _make_gymnasium(config, **drawing)
     return env
 
 
 def _showing_the_same(env: Environment, config: EnvConfig) -> Environment:
-    """Gymnasium's environment of the id, where its observations are like those of `env`."""
+    """Returns gymnasium's environment of the id where it shows the agent the same, else `env`.
+
+    The other of the two is closed.
+    """
     other = _make_gymnasium(config)
-    one, two = (parts(e.spec.observation_space).values() for e in (env, other))
-    alike = [(a.shape, a.dtype) for a in one] == [(a.shape, a.dtype) for a in two]
-    return other if alike and env.spec.action_space == other.spec.action_space else env
+    kept, closed = (other, env) if _are_alike(env.spec, other.spec) else (env, other)
+    closed.close()
+    return kept
+
+
+def _are_alike(a: EnvSpec, b: EnvSpec) -> bool:
+    """Returns whether observations are of the same shapes and dtypes, and actions the same."""
+    one, two = (parts(spec.observation_space).values() for spec in (a, b))
+    shapes, others = ([(part.shape, part.dtype) for part in spaces] for spaces in (one, two))
+    return shapes == others and a.action_space == b.action_space
 
 
 def installed(backend: str) -> bool:
-    """Whether the package of the backend is there."""
+    """Returns whether the package of the backend is installed."""
     package, _ = EXTRAS.get(backend, ("gymnasium", ""))
     return importlib.util.find_spec(package) is not None
 
 
 def default_backend(env_id: str) -> str:
-    """The first backend that is installed and has the environment."""
+    """Returns the first backend that is installed and has the environment."""
     if env_id in GRAPH_NATIVE:
         return "graph"
     if env_id.startswith(atari.PREFIX):
@@ -207,7 +230,13 @@ def _check_host_settings(config: EnvConfig) -> None:
 
 
 def _check_settings(config: EnvConfig, known: Sequence[str], where: str = "") -> None:
-    """Refuses what the config sets and the environment does not have."""
+    """Raises a ConfigError for a setting that the environment does not have.
+
+    Args:
+      config: all settings of the environment.
+      known: names of the settings that it has.
+      where: ends the message's claim that there is no such setting.
+    """
     for name in ARGUMENTS:
         if (value := getattr(config, name)) is not None and name not in known:
             raise ConfigError(

@@ -17,6 +17,7 @@ from a2c_tf.agent import Agent, SeedPurpose, Seeds, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.types import UnrollState
 from a2c_tf.unroll import make_action_choice, make_actor_step
 
@@ -139,24 +140,26 @@ class Evaluator:
         Raises:
           InterruptedEvaluationError: where it was interrupted.
         """
-        state = self._start(seed)
         tally = _Tally(self.env.spec.num_envs, episodes)
-        while not tally.complete:
-            if interrupted():
-                raise InterruptedEvaluationError
-            state, ends = self._many_steps(state)
-            tally.add(Ends(*(leaf.numpy() for leaf in ends)))
+        with report_errors(self.env):
+            state = self._start(seed)
+            while not tally.complete:
+                if interrupted():
+                    raise InterruptedEvaluationError
+                state, ends = self._many_steps(state)
+                tally.add(Ends(*(leaf.numpy() for leaf in ends)))
         return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths), tally.cut)
 
     def episode(self, seed: int, max_steps: int) -> Iterator[UnrollState]:
         """Yields the states of one episode of the first environment, cut after `max_steps`."""
-        state = self._start(seed)
-        yield state
-        for _ in range(max_steps):
-            state = self._one_step(state)
+        with report_errors(self.env):
+            state = self._start(seed)
             yield state
-            if state.time_step.last[0]:
-                return
+            for _ in range(max_steps):
+                state = self._one_step(state)
+                yield state
+                if state.time_step.last[0]:
+                    return
 
     def close(self) -> None:
         """Closes the environments."""

@@ -12,7 +12,7 @@ from typing import Literal
 from a2c_tf.cli import say
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
-from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
@@ -47,8 +47,8 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
     threads = assembly.choose_threads(config)
     with (
-        failures_named(config.env.id),
         closing(registry.make(config.env)) as env,
+        report_errors(env),
         closing(Trainer(env, config, folder, checkpoint, threads)) as trainer,
     ):
         if begin == "resume":

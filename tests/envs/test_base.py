@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -11,7 +12,6 @@ import tensorflow as tf
 from support.rollouts import Variant, rollout, seed_of
 
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.types import EnvSpec
 
 SMALLEST, LARGEST = 2.0**-24, 1 - 2.0**-24
 """of the random numbers"""
@@ -20,19 +20,13 @@ SMALLEST, LARGEST = 2.0**-24, 1 - 2.0**-24
 class Clock(GraphEnvironment[tf.Tensor]):
     """Counts its steps up to a length of its own; the reward is the index of the action."""
 
-    def __init__(
-        self, lengths: Sequence[int], limit: int | None = None, sticky: float = 0.0
-    ) -> None:
-        self.sticky_action_probability = sticky
+    id = "Clock-v0"
+    observation_space = gymnasium.spaces.Box(0, 99, (), np.int32)
+    action_space = gymnasium.spaces.Discrete(10)
+
+    def __init__(self, lengths: Sequence[int], *settings: Any, **named: Any) -> None:
         self.lengths = tf.constant(lengths)
-        self.spec = EnvSpec(
-            id="Clock-v0",
-            backend="graph",
-            num_envs=len(lengths),
-            observation_space=gymnasium.spaces.Box(0, 99, (), np.int32),
-            action_space=gymnasium.spaces.Discrete(10),
-            max_episode_steps=limit,
-        )
+        super().__init__(len(lengths), *settings, **named)
 
     def initial(self, noise: tf.Tensor) -> tf.Tensor:
         return tf.zeros_like(self.lengths)
@@ -47,7 +41,7 @@ class Clock(GraphEnvironment[tf.Tensor]):
 
 
 def test_termination_truncation_and_both_give_these_arrays(variant: Variant) -> None:
-    env = Clock([2, 9, 3], limit=3)  # terminated, truncated, terminated at the limit
+    env = Clock([2, 9, 3], max_episode_steps=3)  # terminated, truncated, terminated at the limit
     actions = np.repeat(np.arange(1, 9, dtype=np.int32)[:, None], 3, axis=1)
     stream = rollout(env, actions, variant=variant)
     observations = [[0, 1, 2, 0, 1, 2, 0, 1, 2], [0, 1, 2, 3] * 2 + [0], [0, 1, 2, 3] * 2 + [0]]
@@ -65,6 +59,21 @@ def test_no_limit_never_truncates() -> None:
     assert not stream.last.any()
 
 
+def test_a_game_has_limit_and_stickiness_of_its_own_which_each_environment_may_replace() -> None:
+    class Short(Clock):
+        default_max_episode_steps, sticky_action_probability = 5, 0.3
+
+    assert Clock([9]).spec.max_episode_steps is None
+    assert Clock([9]).sticky_action_probability == 0
+    own, others = Short([9]), Short([9], max_episode_steps=7, sticky_action_probability=0.0)
+    assert (own.spec.max_episode_steps, own.sticky_action_probability) == (5, 0.3)
+    assert (others.spec.max_episode_steps, others.sticky_action_probability) == (7, 0)
+    assert rollout(own, np.zeros([6, 1], np.int32)).last[:, 0].tolist() == 5 * [False] + [
+        True,
+        False,
+    ]
+
+
 @pytest.mark.parametrize(
     ("sticky", "noise", "last", "executed"),
     [
@@ -80,7 +89,7 @@ def test_no_limit_never_truncates() -> None:
 def test_a_sticky_step_repeats_below_its_probability(
     sticky: float, noise: float, last: bool, executed: int
 ) -> None:
-    env = Clock([9], sticky=sticky)
+    env = Clock([9], sticky_action_probability=sticky)
     state, _ = env.reset(seed_of(0))
-    state = state._replace(executed=tf.constant([3]), last=tf.constant([last]))
+    state = state._replace(last_action=tf.constant([3]), last=tf.constant([last]))
     assert env._stick(state, tf.constant([7]), tf.constant([[noise]])).numpy() == [executed]

@@ -106,7 +106,7 @@ def test_the_backend_may_be_gymnasium_all_the_same() -> None:
         ("CartPole-v1", "", "graph"),
     ],
 )
-def test_the_fastest_backend_that_is_there(
+def test_the_default_backend_is_the_first_that_is_there(
     env_id: str, missing: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "installed", lambda backend: backend != missing)

@@ -96,21 +96,21 @@ class EnvironmentContract:
 
     def test_the_step_after_the_last_starts_an_episode(self) -> None:
         stream = self._stream()
-        fresh = stream.last[:-1]  # the step after row t resets
-        assert fresh.any()
-        assert np.all(stream.reward[1:][fresh] == 0)
-        assert np.all(stream.discount[1:][fresh] == 1)
-        assert not np.any(stream.last[1:][fresh])
-        assert all(self.is_first(observation) for observation in stream.observation[1:][fresh])
+        resetting = stream.last[:-1]  # the step after row t resets
+        assert resetting.any()
+        assert np.all(stream.reward[1:][resetting] == 0)
+        assert np.all(stream.discount[1:][resetting] == 1)
+        assert not np.any(stream.last[1:][resetting])
+        assert all(self.is_first(observation) for observation in stream.observation[1:][resetting])
 
     def test_the_step_after_the_last_ignores_the_action(self) -> None:
         env = self.make(self.num_envs)
         actions = random_actions(env.spec, self.steps)
         stream = self._rollout(env, actions)
-        fresh = stream.last[:-1]
+        resetting = stream.last[:-1]
         others = random_actions(env.spec, self.steps, seed=1)
-        assert np.any(others[fresh] != actions[fresh])
-        actions[fresh] = others[fresh]
+        assert np.any(others[resetting] != actions[resetting])
+        actions[resetting] = others[resetting]
         assert_same(self._rollout(self.make(self.num_envs), actions), stream)
 
     def test_a_seed_names_a_stream(self) -> None:
@@ -215,11 +215,11 @@ class GraphEnvironmentContract(EnvironmentContract):
     def test_a_sticky_step_executes_the_action_before(self) -> None:
         env = self.make(4 * self.num_envs, sticky_action_probability=0.25)
         step, (state, time_step) = self.quickest(env.step), env.reset(seed_of(0))
-        assert not np.any(state.executed)
+        assert not np.any(state.last_action)
         repeats = []
         for action in random_actions(env.spec, self.steps):
             after, outcome = step(state, tf.constant(action))
-            executed, before = after.executed.numpy(), state.executed.numpy()
+            executed, before = after.last_action.numpy(), state.last_action.numpy()
             assert executed.shape == action.shape
             repeated = same_action(executed, before)
             assert np.all(repeated | same_action(executed, action))
@@ -228,8 +228,8 @@ class GraphEnvironmentContract(EnvironmentContract):
             repeats.append(repeated[free])
             # where request and memory agree, stickiness changes nothing: so game and reward
             # must follow the executed action
-            agreeing = state._replace(executed=after.executed)
-            assert_same(step(agreeing, after.executed), (after, outcome))
+            agreeing = state._replace(last_action=after.last_action)
+            assert_same(step(agreeing, after.last_action), (after, outcome))
             state, time_step = after, outcome
         assert_frequency(np.concatenate(repeats), 0.25)
 

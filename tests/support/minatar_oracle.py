@@ -184,7 +184,7 @@ def play_along(
         np.testing.assert_array_equal(time_step.reward, reward)
         np.testing.assert_array_equal(time_step.last, terminated)
         np.testing.assert_array_equal(time_step.discount, ~terminated)
-        executed = [ACTIONS.index(meanings[a]) for a in state.executed.numpy()]
+        executed = [ACTIONS.index(meanings[a]) for a in state.last_action.numpy()]
         assert executed == [game.executed for game in games]
         episodes += int(terminated.sum())
     return episodes

@@ -10,7 +10,7 @@ import tensorflow as tf
 from gymnasium import spaces
 
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.types import EnvSpec, TimeStep
+from a2c_tf.types import TimeStep
 
 LENGTH = 8
 """steps of an episode."""
@@ -61,6 +61,7 @@ class Bits(NamedTuple):
 class Identity(GraphEnvironment[Bits]):
     """Two random bits are shown, and the action that names them pays 1."""
 
+    id = "Identity-v0"
     reset_noise_size = 2
     step_noise_size = 2
 
@@ -68,13 +69,8 @@ class Identity(GraphEnvironment[Bits]):
         self, num_envs: int, observation: str = "vector", action: str = "discrete", **_: Any
     ) -> None:
         self._observation, self._action = observation, action
-        self.spec = EnvSpec(
-            id="Identity-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=OBSERVATIONS[observation],
-            action_space=ACTIONS[action],
-        )
+        self.observation_space, self.action_space = OBSERVATIONS[observation], ACTIONS[action]
+        super().__init__(num_envs)
 
     def initial(self, noise: tf.Tensor) -> Bits:
         return self._drawn(noise, tf.zeros(noise.shape[1:], tf.int32))
@@ -107,18 +103,15 @@ class Identity(GraphEnvironment[Bits]):
 class Masked(GraphEnvironment[Bits]):
     """Action 3 pays 1, 2 pays 0.5, but half of the time 3 is forbidden, and punished by -10."""
 
+    id = "Masked-v0"
+    observation_space = spaces.Box(0, 1, (1,), np.float32)
+    action_space = spaces.Discrete(4)
     reset_noise_size = 1
     step_noise_size = 1
 
-    def __init__(self, num_envs: int, **_: Any) -> None:
-        self.spec = EnvSpec(
-            id="Masked-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=spaces.Box(0, 1, (1,), np.float32),
-            action_space=spaces.Discrete(4),
-            action_mask_size=4,
-        )
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs)
+        self.spec = self.spec._replace(action_mask_size=4)
 
     def initial(self, noise: tf.Tensor) -> Bits:
         free = tf.cast(noise[0] < 0.5, tf.int32)
@@ -152,17 +145,11 @@ class Masked(GraphEnvironment[Bits]):
 class Recall(GraphEnvironment[Bits]):
     """A bit is shown on the first step alone, and must be named on the last one."""
 
+    id = "Recall-v0"
+    observation_space = spaces.Box(-1, 1, (2,), np.float32)
+    action_space = spaces.Discrete(2)
     reset_noise_size = 1
     delay = 5
-
-    def __init__(self, num_envs: int, **_: Any) -> None:
-        self.spec = EnvSpec(
-            id="Recall-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=spaces.Box(-1, 1, (2,), np.float32),
-            action_space=spaces.Discrete(2),
-        )
 
     def initial(self, noise: tf.Tensor) -> Bits:
         bit = tf.cast(noise[0] < 0.5, tf.int32)

@@ -18,7 +18,7 @@ from support import ROOT
 
 from a2c_tf import config
 from a2c_tf.envs import registry
-from a2c_tf.envs.host.failures import failures_named
+from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import NonFiniteError
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
@@ -112,9 +112,10 @@ def test_a_number_that_is_not_finite_stops_before_it_reaches_weights_or_disk(
     chosen = (f"env.id={env_id}", f"env.vectorization={vectorization}")
     settings = config.load("cartpole", [*SETTINGS, *chosen])
     folder = run_dir.create(tmp_path / "run", settings)
-    trainer = Trainer(registry.make(settings.env), settings, folder, None)
+    env = registry.make(settings.env)
+    trainer = Trainer(env, settings, folder, None)
     expected = r"sub-environment [01], episode 1, step 30: .* (nan|inf); expected .*--resume"
-    with pytest.raises(NonFiniteError, match=expected), failures_named(env_id):
+    with pytest.raises(NonFiniteError, match=expected), report_errors(env):
         trainer.train(metrics.Writers(), lambda: False)
     assert 2 * 30 - 4 <= trainer.counters.env_steps < 2 * 30
     assert_only_finite_on_disk(folder)
@@ -133,7 +134,7 @@ def test_train_tells_of_it_with_exit_code_4(tmp_path: Path, command: Command) ->
     assert outcome.code == 4
     assert outcome.err.splitlines()[-1] == (
         "error: environment faulty:Nan-v0: sub-environment 0, episode 1, step 30: reward is nan; "
-        "expected a finite number; mend it, and go on from the last checkpoint with --resume"
+        "expected a finite number; fix this, then resume with --resume from the last checkpoint"
     )
     folder = RunDir(path)
     assert_only_finite_on_disk(folder)
@@ -171,7 +172,7 @@ def test_a_process_that_dies_has_an_exit_code_of_its_own(tmp_path: Path, command
     settings = (*SETTINGS, "env.id=faulty:Die-v0", "env.vectorization=async")
     outcome = command("a2c_tf.train", "cartpole", *settings, "--run-dir", path)
     assert outcome.code == 5
-    assert outcome.err.splitlines()[-1].endswith("go on from the last checkpoint with --resume")
+    assert outcome.err.splitlines()[-1].endswith("resume from the last checkpoint with --resume")
     assert "a process of its sub-environments has ended" in outcome.err
     assert checkpoints.load_newest(RunDir(path).checkpoints).counters.env_steps > 0
 

@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState, first
 from a2c_tf.envs.rendering import classic_control
-from a2c_tf.types import EnvSpec
 
 GRAVITY = 9.8  # m/s²
 LINK_MASS = 1.0  # kg, of either link
@@ -29,6 +28,7 @@ MAX_SPEED_1 = 4 * math.pi  # rad/s
 MAX_SPEED_2 = 9 * math.pi  # rad/s
 GOAL_HEIGHT = 1.0  # m above the fixed end
 INITIAL_SPREAD = 0.1  # each coordinate starts uniformly within ± this
+LIMITS = np.array([1, 1, 1, 1, MAX_SPEED_1, MAX_SPEED_2], np.float32)  # of an observation
 
 
 class AcrobotState(NamedTuple):
@@ -43,26 +43,13 @@ class AcrobotState(NamedTuple):
 class Acrobot(GraphEnvironment[AcrobotState]):
     """Reward -1 a step until the free end swings above the goal height, which gives 0."""
 
+    id = "Acrobot-v1"
+    observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)
+    action_space = gymnasium.spaces.Discrete(3)
+    action_meanings = ("torque -1", "torque 0", "torque +1")
+    default_max_episode_steps = 500
     reset_noise_size = 4
     frames_per_second = 15
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = 500,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        limits = np.array([1, 1, 1, 1, MAX_SPEED_1, MAX_SPEED_2], np.float32)
-        self.spec = EnvSpec(
-            id="Acrobot-v1",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=gymnasium.spaces.Box(-limits, limits, dtype=np.float32),
-            action_space=gymnasium.spaces.Discrete(3),
-            action_meanings=("torque -1", "torque 0", "torque +1"),
-            max_episode_steps=max_episode_steps,
-        )
 
     def initial(self, noise: tf.Tensor) -> AcrobotState:
         return AcrobotState(*tf.unstack((2 * noise - 1) * INITIAL_SPREAD))

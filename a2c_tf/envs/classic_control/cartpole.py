@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState, first
 from a2c_tf.envs.rendering import classic_control
-from a2c_tf.types import EnvSpec
 
 GRAVITY = 9.8  # m/s²
 CART_MASS = 1.0  # kg
@@ -27,6 +26,7 @@ TIME_STEP = 0.02  # s
 POSITION_LIMIT = 2.4  # m
 ANGLE_LIMIT = 12 * math.pi / 180  # rad
 INITIAL_SPREAD = 0.05  # each coordinate starts uniformly within ± this
+LIMITS = np.array([2 * POSITION_LIMIT, np.inf, 2 * ANGLE_LIMIT, np.inf], np.float32)
 
 
 class CartPoleState(NamedTuple):
@@ -41,26 +41,13 @@ class CartPoleState(NamedTuple):
 class CartPole(GraphEnvironment[CartPoleState]):
     """Reward 1 a step until the pole falls or the cart leaves the track."""
 
+    id = "CartPole-v1"
+    observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+    action_meanings = ("left", "right")
+    default_max_episode_steps = 500
     reset_noise_size = 4
     frames_per_second = round(1 / TIME_STEP)
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = 500,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        limits = np.array([2 * POSITION_LIMIT, np.inf, 2 * ANGLE_LIMIT, np.inf], np.float32)
-        self.spec = EnvSpec(
-            id="CartPole-v1",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=gymnasium.spaces.Box(-limits, limits, dtype=np.float32),
-            action_space=gymnasium.spaces.Discrete(2),
-            action_meanings=("left", "right"),
-            max_episode_steps=max_episode_steps,
-        )
 
     def initial(self, noise: tf.Tensor) -> CartPoleState:
         return CartPoleState(*tf.unstack((2 * noise - 1) * INITIAL_SPREAD))

@@ -15,12 +15,13 @@ import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState, first
 from a2c_tf.envs.rendering import classic_control
-from a2c_tf.types import EnvSpec
 
 # positions have no unit, and velocities are what a step adds to them
 GRAVITY = 0.0025
 MIN_POSITION, MAX_POSITION = -1.2, 0.6
 MAX_SPEED = 0.07
+LOW = np.array([MIN_POSITION, -MAX_SPEED], np.float32)  # of an observation
+HIGH = np.array([MAX_POSITION, MAX_SPEED], np.float32)
 INITIAL_LOW, INITIAL_HIGH = -0.6, -0.4  # the car starts uniformly between these, at rest
 GOAL = 0.5
 FORCE = 0.001
@@ -40,6 +41,7 @@ class MountainCarState(NamedTuple):
 class _Valley(GraphEnvironment[MountainCarState]):
     """What both cars share: where they start and what is seen of them."""
 
+    observation_space = gymnasium.spaces.Box(LOW, HIGH, dtype=np.float32)
     reset_noise_size = 1
     goal: float
 
@@ -58,24 +60,11 @@ class _Valley(GraphEnvironment[MountainCarState]):
 class MountainCar(_Valley):
     """Reward -1 a step until the car is at the goal."""
 
+    id = "MountainCar-v0"
+    action_space = gymnasium.spaces.Discrete(3)
+    action_meanings = ("left", "noop", "right")
+    default_max_episode_steps = 200
     goal = GOAL
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = 200,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        self.spec = EnvSpec(
-            id="MountainCar-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=_observation_space(),
-            action_space=gymnasium.spaces.Discrete(3),
-            action_meanings=("left", "noop", "right"),
-            max_episode_steps=max_episode_steps,
-        )
 
     def transition(
         self, game: MountainCarState, action: tf.Tensor, noise: tf.Tensor
@@ -87,23 +76,10 @@ class MountainCar(_Valley):
 class MountainCarContinuous(_Valley):
     """Reward 100 at the goal; each step costs by the square of its action `[B, 1]`."""
 
+    id = "MountainCarContinuous-v0"
+    action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), dtype=np.float32)
+    default_max_episode_steps = 999
     goal = CONTINUOUS_GOAL
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = 999,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        self.spec = EnvSpec(
-            id="MountainCarContinuous-v0",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=_observation_space(),
-            action_space=gymnasium.spaces.Box(-1.0, 1.0, (1,), dtype=np.float32),
-            max_episode_steps=max_episode_steps,
-        )
 
     def transition(
         self, game: MountainCarState, action: tf.Tensor, noise: tf.Tensor
@@ -113,12 +89,6 @@ class MountainCarContinuous(_Valley):
         arrived = _arrived(after, self.goal)
         reward = tf.where(arrived, GOAL_REWARD, 0.0) - ACTION_COST * tf.square(asked)
         return after, reward, arrived
-
-
-def _observation_space() -> gymnasium.spaces.Box:
-    low = np.array([MIN_POSITION, -MAX_SPEED], np.float32)
-    high = np.array([MAX_POSITION, MAX_SPEED], np.float32)
-    return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
 
 def _move(game: MountainCarState, push: tf.Tensor) -> MountainCarState:

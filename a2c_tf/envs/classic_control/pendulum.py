@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from a2c_tf.envs.base import GraphEnvironment, GraphState, first
 from a2c_tf.envs.rendering import classic_control
-from a2c_tf.types import EnvSpec
 
 GRAVITY = 10.0  # m/s²
 MASS = 1.0  # kg
@@ -27,6 +26,7 @@ SPEED_COST = 0.1  # of the angular velocity squared, beside the angle squared
 TORQUE_COST = 0.001  # of the torque squared
 INITIAL_ANGLE = math.pi  # each coordinate starts uniformly within ± these
 INITIAL_SPEED = 1.0
+LIMITS = np.array([1.0, 1.0, MAX_SPEED], np.float32)  # of an observation
 
 
 class PendulumState(NamedTuple):
@@ -39,24 +39,11 @@ class PendulumState(NamedTuple):
 class Pendulum(GraphEnvironment[PendulumState]):
     """Each step costs by the angle, speed and torque it starts with; no state is terminal."""
 
+    id = "Pendulum-v1"
+    observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)
+    action_space = gymnasium.spaces.Box(-MAX_TORQUE, MAX_TORQUE, (1,), dtype=np.float32)
+    default_max_episode_steps = 200
     reset_noise_size = 2
-
-    def __init__(
-        self,
-        num_envs: int,
-        max_episode_steps: int | None = 200,
-        sticky_action_probability: float = 0.0,
-    ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        limits = np.array([1.0, 1.0, MAX_SPEED], np.float32)
-        self.spec = EnvSpec(
-            id="Pendulum-v1",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=gymnasium.spaces.Box(-limits, limits, dtype=np.float32),
-            action_space=gymnasium.spaces.Box(-MAX_TORQUE, MAX_TORQUE, (1,), dtype=np.float32),
-            max_episode_steps=max_episode_steps,
-        )
 
     def initial(self, noise: tf.Tensor) -> PendulumState:
         angle, angular_velocity = tf.unstack(2 * noise - 1)
@@ -83,5 +70,5 @@ class Pendulum(GraphEnvironment[PendulumState]):
         return tf.stack([tf.cos(angle), tf.sin(angle), game.angular_velocity], axis=-1)  # [B, 3]
 
     def draw(self, state: GraphState) -> np.ndarray:
-        torque = state.executed[0, 0].numpy().clip(-MAX_TORQUE, MAX_TORQUE)
+        torque = state.last_action[0, 0].numpy().clip(-MAX_TORQUE, MAX_TORQUE)
         return classic_control.pendulum(first(state.game).angle, torque, MAX_TORQUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,26 +12,28 @@ import tensorflow as tf
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from a2c_tf import spaces
-from a2c_tf.envs.host.failures import CUT_OFF, HostEnvironmentError, telling
+from a2c_tf.envs.host.failures import CUT_OFF, FailureRecorder, HostEnvironmentError, one_line
 from a2c_tf.envs.host.validation import (
     BrokenEnvironmentError,
     check_declared,
     check_finite,
     check_rows,
-    raising_at,
+    locate_errors,
 )
 from a2c_tf.envs.rendering import frames
 from a2c_tf.types import EnvSpec, TimeStep
+
+log = logging.getLogger(__name__)
 
 ALIGNMENT = 64
 """bytes, to whose multiples TensorFlow aligns its own tensors."""
 
 
-class HostEnvironment:
-    """A vector environment whose state stays on the host; ours is a token that orders the calls.
+class HostEnvironment(FailureRecorder):
+    """Steps a vector environment, whose state stays on the host; ours is a token that orders calls.
 
     Args:
-      vector_env: what is stepped.
+      vector_env: what is stepped; closed by `close`, and where this raises.
       env_id: its id.
       backend: the library it comes from.
       action_meanings: a name for each discrete action, where there are some.
@@ -41,6 +44,7 @@ class HostEnvironment:
     Raises:
       ValueError: where the vector environment declares another autoreset mode than NEXT_STEP, or
         observes what no network takes.
+      CommandError: for what it raises on a reset, which looks for masks.
     """
 
     def __init__(
@@ -54,18 +58,18 @@ class HostEnvironment:
         may_mask: bool = True,
         terminal_on_life_loss: bool = False,
     ) -> None:
-        mode = vector_env.metadata.get("autoreset_mode")
-        if mode != AutoresetMode.NEXT_STEP:
-            raise ValueError(
-                f"environment {env_id} declares autoreset mode {mode}: expected "
-                "AutoresetMode.NEXT_STEP; make it with autoreset_mode=AutoresetMode.NEXT_STEP"
-            )
-        self._vector_env = vector_env
+        super().__init__(env_id)
+        self._vector_env, self.closed = vector_env, False
         self._observation_space = vector_env.single_observation_space
-        self._parts = spaces.parts(self._observation_space)
+        try:
+            _check_autoreset(vector_env, env_id)
+            self._parts = spaces.parts(self._observation_space)
+            self._mask_size = self.recorded(_mask_size)(vector_env) if may_mask else 0
+        except Exception:
+            self.close()
+            raise
         parts = self._parts.values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
-        self._mask_size = telling(_mask_size)(vector_env) if may_mask else 0
         self._lives = _Lives() if terminal_on_life_loss else None
         self.spec = EnvSpec(
             id=env_id,
@@ -87,22 +91,28 @@ class HostEnvironment:
         return self._called(self._step, state + 1, action)
 
     def close(self) -> None:
-        """Closes the vector environment."""
-        self._vector_env.close()
+        """Closes the vector environment; further calls do nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            self._vector_env.close()
+        except Exception as error:  # another's code, and nothing depends on it any more
+            log.warning("environment %s: close() raised %s", self._env_id, one_line(error))
 
     @property
     def frames_per_second(self) -> int:
-        """Of videos."""
+        """Returns the speed of videos."""
         return round(self._vector_env.metadata.get("render_fps") or 30)
 
     @property
     def can_render(self) -> bool:
-        """Whether it could draw itself if it were made with `render_mode="rgb_array"`."""
+        """Returns whether it could draw itself if it were made with `render_mode="rgb_array"`."""
         return "rgb_array" in (self._vector_env.metadata.get("render_modes") or ())
 
     @property
     def renders(self) -> bool:
-        """Whether it was made so."""
+        """Returns whether it was made with `render_mode="rgb_array"`."""
         return getattr(self._vector_env, "render_mode", None) == "rgb_array"
 
     def draw(self, state: tf.Tensor) -> np.ndarray:
@@ -114,10 +124,11 @@ class HostEnvironment:
         try:
             pictures = self._vector_env.render()
         except Exception as error:  # another's code
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
             missing = isinstance(error, ImportError | gymnasium.error.DependencyNotInstalled)
             kind = frames.DrawingError if missing else HostEnvironmentError
-            raise kind(f"environment {self.spec.id} cannot draw itself: {reason}") from None
+            raise kind(
+                f"environment {self.spec.id} cannot draw itself: {one_line(error)}"
+            ) from None
         return frames.from_rendering(pictures[0] if pictures else None)
 
     def _called(
@@ -130,7 +141,7 @@ class HostEnvironment:
         mask_signature = [((self._mask_size,), tf.bool)] if self._mask_size else []
         signature = [*self._signature, *mask_signature]
         dtypes = [tf.float32, *(dtype for _, dtype in signature)]
-        rows, *rest = tf.numpy_function(telling(function), [step, argument], dtypes)
+        rows, *rest = tf.numpy_function(self.recorded(function), [step, argument], dtypes)
         with tf.control_dependencies([rows]):
             token = tf.identity(step)
         rows.set_shape([3, self.spec.num_envs])
@@ -142,13 +153,13 @@ class HostEnvironment:
         return token, TimeStep(observation, reward, discount, tf.cast(last, tf.bool), mask)
 
     def _reset(self, step: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, ...]:
-        with raising_at("reset", *CUT_OFF):
+        with locate_errors("reset", *CUT_OFF):
             observation, info = self._vector_env.reset(seed=reset_seed(seed))
         nothing = np.zeros(self.spec.num_envs, bool)
         return self._arrived(int(step), observation, nothing, nothing, nothing, info)
 
     def _step(self, step: np.ndarray, action: np.ndarray) -> tuple[np.ndarray, ...]:
-        with raising_at(f"step {step}", *CUT_OFF):
+        with locate_errors(f"step {step}", *CUT_OFF):
             observation, reward, terminated, truncated, info = self._vector_env.step(action)
         return self._arrived(int(step), observation, reward, terminated, truncated, info)
 
@@ -228,6 +239,15 @@ class _Lives:
         lives = np.array(info["lives"])
         before, self._before = self._before, lives
         return lives < (lives if before is None else before)
+
+
+def _check_autoreset(vector_env: VectorEnv, env_id: str) -> None:
+    mode = vector_env.metadata.get("autoreset_mode")
+    if mode != AutoresetMode.NEXT_STEP:
+        raise ValueError(
+            f"environment {env_id} declares autoreset mode {mode}: expected "
+            "AutoresetMode.NEXT_STEP; make it with autoreset_mode=AutoresetMode.NEXT_STEP"
+        )
 
 
 def _mask_size(vector_env: VectorEnv) -> int:

@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from a2c_tf.envs.host import xla_handlers
 from a2c_tf.envs.host.adapter import HostEnvironment, reset_seed
-from a2c_tf.envs.host.failures import telling
+from a2c_tf.envs.host.failures import HostEnvironmentError, one_line
+from a2c_tf.errors import CommandError
 from a2c_tf.types import TimeStep
 
 RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"
@@ -60,13 +61,20 @@ class AleEnvironment(HostEnvironment):
 
     def reset(self, seed: tf.Tensor) -> tuple[AleState, TimeStep]:
         """Starts every environment anew; `seed` is `[2]` int32."""
-        seeds = tf.numpy_function(telling(self._seeds), [seed], tf.int32)
+        seeds = tf.numpy_function(self.recorded(self._seeds), [seed], tf.int32)
         seeds.set_shape([self.spec.num_envs])
         return self._compiled_reset(seeds)
 
     def step(self, state: AleState, action: tf.Tensor) -> tuple[AleState, TimeStep]:
         """Steps every environment; the state makes each call wait for the one before."""
         return self._compiled_step(state, action)
+
+    def take_failure(self, error: tf.errors.OpError) -> CommandError | None:
+        """Returns the failure that TensorFlow reports as `error`, which ale-py may have raised."""
+        failure = super().take_failure(error)
+        if failure is None and isinstance(error, tf.errors.InternalError):
+            return HostEnvironmentError(f"environment {self.spec.id} raised {one_line(error)}")
+        return failure
 
     def _seeds(self, seed: np.ndarray) -> np.ndarray:
         """Those that `AtariVectorEnv.reset` makes of one."""

@@ -6,6 +6,7 @@ al. (2015), and rewards and episode ends are the game's own.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 from typing import Any
@@ -167,11 +168,10 @@ def _in_planes(vector_env: VectorEnv, atari: AtariConfig) -> VectorEnv:
 
 
 def _action_meanings(config: EnvConfig) -> tuple[str, ...]:
-    """The names of the game's actions, which only an emulator of ale-py tells."""
+    """Returns the names of the game's actions, which only an emulator of ale-py knows."""
     if importlib.util.find_spec("ale_py") is None:
         return ()
     full = config.atari.full_action_space
     env = gymnasium.make(f"ale_py:{config.id}", full_action_space=full)
-    meanings = tuple(name.lower() for name in env.get_wrapper_attr("get_action_meanings")())
-    env.close()
-    return meanings
+    with contextlib.closing(env):
+        return tuple(name.lower() for name in env.get_wrapper_attr("get_action_meanings")())

@@ -42,6 +42,7 @@ def make_envpool(config: EnvConfig) -> HostEnvironment:
         settings["max_episode_steps"] = config.max_episode_steps
     vector_env = EnvPoolVectorEnv(config, settings)
     if vector_env.is_atari:
+        vector_env.close()
         raise ValueError(f"an Atari game; name it {PREFIX}{config.id}, with this recipe")
     return HostEnvironment(
         vector_env,
@@ -94,6 +95,7 @@ class EnvPoolVectorEnv(VectorEnv):
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Starts all episodes; the seed is that of the whole pool."""
+        self._pool.close()
         self._pool = self._make(seed if isinstance(seed, int) else 0)
         observation, info = self._pool.reset()
         self._last[:] = True
@@ -109,6 +111,10 @@ class EnvPoolVectorEnv(VectorEnv):
         stacked = self._stacked(observation)
         self._last = terminated | truncated
         return stacked, reward, terminated, truncated, info
+
+    def close_extras(self, **settings: Any) -> None:
+        """Closes the pool."""
+        self._pool.close()
 
     def _make(self, seed: int) -> Any:
         envpool = importlib.import_module("envpool")

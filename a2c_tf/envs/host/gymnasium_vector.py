@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import multiprocessing
@@ -15,7 +16,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
-from a2c_tf.envs.host.validation import Guard
+from a2c_tf.envs.host.validation import ValidatedEnv
 
 Wrap = Callable[[gymnasium.Env], gymnasium.Env]
 
@@ -56,13 +57,13 @@ def registered(env_id: str) -> gymnasium.envs.registration.EnvSpec:
     return gymnasium.spec(name)
 
 
-def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: int) -> Guard:
+def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: int) -> ValidatedEnv:
     env = gymnasium.make(env_id, **settings)
-    return Guard(wrap(env) if wrap else env, index)
+    return ValidatedEnv(wrap(env) if wrap else env, index)
 
 
-def _make_in_worker(one: Callable[[int], Guard], index: int) -> Guard:
-    """What asks a run to stop may reach all processes, and this one must live until it is saved.
+def _make_in_worker(one: Callable[[int], ValidatedEnv], index: int) -> ValidatedEnv:
+    """Ignores SIGINT and SIGTERM in workers, so that the parent can save first.
 
     gymnasium makes the first in the run's own process, too, to learn its spaces.
     """
@@ -73,17 +74,30 @@ def _make_in_worker(one: Callable[[int], Guard], index: int) -> Guard:
 
 
 class QuietAsyncVectorEnv(AsyncVectorEnv):
-    """Raises what a worker raised, without printing its traceback too; ends workers for good."""
+    """Raises what a worker raised, without printing its traceback too; leaves no worker behind."""
 
     def __init__(self, makers: Sequence[Callable[[], gymnasium.Env]], **settings: Any) -> None:
         super().__init__(makers, **settings)
         weakref.finalize(self, _kill, self.processes)
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
-        """As gymnasium's, where workers that are to be terminated do not listen to SIGTERM."""
-        if terminate:
-            _kill(self.processes)
-        super().close_extras(timeout, terminate)
+        """Closes the sub-environments, or kills the workers, which do not listen to SIGTERM.
+
+        Args:
+          timeout: seconds to wait for a call that is pending; None: until it is done.
+          terminate: kills the workers at once; else only where one of them has ended by itself.
+        """
+        if not terminate:
+            with contextlib.suppress(EOFError, OSError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a call that a lost worker has left pending
+                super().close_extras(timeout)
+                return
+        _kill(self.processes)
+        for process in self.processes:
+            process.join()
+        for pipe in self.parent_pipes:
+            if pipe is not None:
+                pipe.close()
 
     def _raise_if_errors(self, successes: Iterable[bool]) -> None:
         with warnings.catch_warnings():

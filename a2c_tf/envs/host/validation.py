@@ -10,41 +10,43 @@ import gymnasium
 import numpy as np
 
 from a2c_tf import spaces
+from a2c_tf.errors import NonFiniteError
 
 
 class BrokenEnvironmentError(RuntimeError):
-    """An environment raised, or gave what it had declared otherwise."""
-
-
-class NotFiniteError(BrokenEnvironmentError):
-    """An environment gave a number that is not finite."""
+    """An environment raised, or returned what contradicts its declaration."""
 
 
 @contextlib.contextmanager
-def raising_at(where: str, *passing: type[Exception]) -> Iterator[None]:
-    """Turns what another's code raises into one line that says where; `passing` goes by.
+def locate_errors(where: str, *passing: type[Exception]) -> Iterator[None]:
+    """Raises an error of one line that says where, for any that an environment raises.
+
+    Args:
+      where: sub-environment, episode and step.
+      passing: exceptions that are raised as they are.
 
     Raises:
-      BrokenEnvironmentError: in its place.
+      BrokenEnvironmentError: in place of the exception.
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, (BrokenEnvironmentError, *passing)):
+        if isinstance(error, (BrokenEnvironmentError, NonFiniteError, *passing)):
             raise
         reason = " ".join(str(error).split())
         raise BrokenEnvironmentError(f"{where} raised {type(error).__name__}: {reason}") from error
 
 
-class Guard(gymnasium.Wrapper):
+class ValidatedEnv(gymnasium.Wrapper):
     """Names the sub-environment and the step where it raises, or breaks its observation space.
 
     Args:
-      env: what is watched.
-      index: of the sub-environment, from 0.
+      env: the environment that is checked.
+      index: the number of the sub-environment, from 0.
 
     Raises:
-      BrokenEnvironmentError: from `reset` and `step`; NotFiniteError where that is the fault.
+      BrokenEnvironmentError: from `reset` and `step`.
+      NonFiniteError: likewise, where a number is not finite.
     """
 
     def __init__(self, env: gymnasium.Env, index: int) -> None:
@@ -54,14 +56,14 @@ class Guard(gymnasium.Wrapper):
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         if self._step:
             self._episode, self._step = self._episode + 1, 0
-        with raising_at(self._where):
+        with locate_errors(self._where):
             observation, info = self.env.reset(**options)
             self._check(observation, 0.0)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._step += 1
-        with raising_at(self._where):
+        with locate_errors(self._where):
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check(observation, reward)
         return observation, reward, terminated, truncated, info
@@ -81,11 +83,11 @@ class Guard(gymnasium.Wrapper):
             if wrong := _undeclared(part, array, part.shape or ()):
                 raise BrokenEnvironmentError(f"{self._where}: {name} {wrong}")
             if _has_bad(array):
-                raise NotFiniteError(f"{self._where}: {name} {_not_finite(array)}")
+                raise NonFiniteError(f"{self._where}: {name} {_not_finite(array)}")
         if not _are_numbers(reward, ()):
             raise BrokenEnvironmentError(f"{self._where}: reward is {reward!r}; expected a number")
         if not np.isfinite(reward):
-            raise NotFiniteError(f"{self._where}: reward is {reward}; expected a finite number")
+            raise NonFiniteError(f"{self._where}: reward is {reward}; expected a finite number")
 
 
 def check_declared(
@@ -124,12 +126,12 @@ def check_finite(name: str, array: np.ndarray, step: int) -> None:
     """Checks an array `[B, ...]` as TensorFlow is to have it.
 
     Raises:
-      NotFiniteError: for a number that is not finite, with the sub-environment and the step.
+      NonFiniteError: for a number that is not finite, with the sub-environment and the step.
     """
     if _has_bad(array):
         index = np.argwhere(~np.isfinite(array))[0, 0]
         where = f"sub-environment {index}, step {step}"
-        raise NotFiniteError(f"{where}: {name} {_not_finite(array)}")
+        raise NonFiniteError(f"{where}: {name} {_not_finite(array)}")
 
 
 def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:

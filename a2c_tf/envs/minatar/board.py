@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -17,8 +18,16 @@ ACTIONS = ("noop", "left", "up", "right", "down", "fire")
 
 
 class MinAtarGame(GraphEnvironment[Game]):
-    """A game, named as its class: `v0` has all six actions, `v1` the minimal ones."""
+    """Is a game of that name, in one of MinAtar's two versions.
 
+    Args:
+      num_envs: B, the number of games.
+      version: `v0` has all six actions, `v1` the minimal ones.
+      max_episode_steps: as of GraphEnvironment.
+      sticky_action_probability: as of GraphEnvironment; MinAtar's own is 0.1.
+    """
+
+    sticky_action_probability = 0.1
     frames_per_second = 12
     channels: int
     """planes of an observation."""
@@ -32,19 +41,13 @@ class MinAtarGame(GraphEnvironment[Game]):
         num_envs: int,
         version: str = "v1",
         max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
+        sticky_action_probability: float | None = None,
     ) -> None:
-        self.sticky_action_probability = sticky_action_probability
-        actions = ACTIONS if version == "v0" else self.minimal_actions
-        self.spec = EnvSpec(
-            id=f"MinAtar/{type(self).__name__}-{version}",
-            backend="graph",
-            num_envs=num_envs,
-            observation_space=gymnasium.spaces.Box(0, 1, (SIZE, SIZE, self.channels), dtype=bool),
-            action_space=gymnasium.spaces.Discrete(len(actions)),
-            action_meanings=actions,
-            max_episode_steps=max_episode_steps,
-        )
+        self.id = f"MinAtar/{type(self).__name__}-{version}"
+        self.observation_space = gymnasium.spaces.Box(0, 1, (SIZE, SIZE, self.channels), dtype=bool)
+        self.action_meanings = ACTIONS if version == "v0" else self.minimal_actions
+        self.action_space = gymnasium.spaces.Discrete(len(self.action_meanings))
+        super().__init__(num_envs, max_episode_steps, sticky_action_probability)
 
     def draw(self, state: GraphState) -> np.ndarray:
         return boards.draw(self.observe(state.game)[0].numpy(), self.layers)
@@ -55,17 +58,10 @@ class MinAtarGame(GraphEnvironment[Game]):
 
 
 class RampingGame(MinAtarGame[Game]):
-    """A game that gets harder with time, unless `ramping` is False."""
+    """Is a game that gets harder with time, unless `ramping` is False."""
 
-    def __init__(
-        self,
-        num_envs: int,
-        version: str = "v1",
-        max_episode_steps: int | None = None,
-        sticky_action_probability: float = 0.1,
-        ramping: bool = True,
-    ) -> None:
-        super().__init__(num_envs, version, max_episode_steps, sticky_action_probability)
+    def __init__(self, *arguments: Any, ramping: bool = True, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
         self.ramping = ramping
 
 

@@ -17,7 +17,7 @@ from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import ale, atari, xla_handlers
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.ale import AleEnvironment, AleState
-from a2c_tf.envs.host.failures import HostEnvironmentError, failures_named
+from a2c_tf.envs.host.failures import HostEnvironmentError, report_errors
 from a2c_tf.types import TimeStep
 
 _ale_py = pytest.importorskip("ale_py._ale_py")
@@ -181,7 +181,7 @@ def test_an_exception_of_ale_is_raised_and_leaves_the_emulators_alone() -> None:
         arguments = [tf.constant(env._handle), indices, indices]
         return xla_handlers.call(ale.RESET, arguments, results)
 
-    told = r"^environment Games-v0 raised during reset: .*env_id 3 is out of range \[0, 3\)$"
-    with pytest.raises(HostEnvironmentError, match=told), failures_named("Games-v0"):
+    told = r"^environment ALE/Breakout-v5 raised InternalError: .*env_id 3 is out of range \[0, 3\)"
+    with pytest.raises(HostEnvironmentError, match=told), report_errors(env):
         xla_handlers.program(reset_too_many)()
     assert_alike(played(env, 30), played(make(HostEnvironment), 30))

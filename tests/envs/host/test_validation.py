@@ -14,9 +14,9 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from support.rollouts import seed_of
 
 from a2c_tf.envs.host.adapter import HostEnvironment
-from a2c_tf.envs.host.failures import failures_named, telling
-from a2c_tf.envs.host.validation import Guard
-from a2c_tf.errors import CommandError
+from a2c_tf.envs.host.failures import report_errors
+from a2c_tf.envs.host.validation import ValidatedEnv
+from a2c_tf.errors import CommandError, NonFiniteError
 
 SPACE = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
 GOOD = np.zeros(3, np.float32)
@@ -61,19 +61,19 @@ class BreakingVector(VectorEnv):
         return observations, np.array([1.0, reward]), self.ends, NEVER, {}
 
 
-def guarded(index: int, **faults: Any) -> Guard:
-    return Guard(Breaking(**(faults if index == 1 else {})), index)
+def validated(index: int, **faults: Any) -> ValidatedEnv:
+    return ValidatedEnv(Breaking(**(faults if index == 1 else {})), index)
 
 
 def sync(**faults: Any) -> VectorEnv:
-    return SyncVectorEnv([functools.partial(guarded, i, **faults) for i in range(2)])
+    return SyncVectorEnv([functools.partial(validated, i, **faults) for i in range(2)])
 
 
 def complaint(vector_env: VectorEnv) -> str:
     """What the user is told in place of the third step."""
     env = HostEnvironment(vector_env, "Breaking-v0", "gymnasium", may_mask=False)
     step = tf.function(env.step)
-    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+    with pytest.raises(CommandError) as raised, report_errors(env):
         state, _ = env.reset(seed_of(0))
         for _ in range(3):
             state, _ = step(state, tf.constant([0, 0]))
@@ -128,7 +128,7 @@ def test_what_a_process_raised_is_told_without_its_traceback(
 ) -> None:
     from a2c_tf.envs.host.gymnasium_vector import QuietAsyncVectorEnv
 
-    makers = [functools.partial(guarded, i, observation=OSError("gone")) for i in range(2)]
+    makers = [functools.partial(validated, i, observation=OSError("gone")) for i in range(2)]
     vector_env = QuietAsyncVectorEnv(makers, context="forkserver")
     try:
         message = complaint(vector_env)
@@ -144,7 +144,7 @@ def test_a_key_that_is_missing_is_named() -> None:
     env.observation_space = gymnasium.spaces.Dict({"a": SPACE, "b": SPACE})
     with pytest.raises(RuntimeError, match=r"step 0 observed the keys \['a'\]; expected"):
         env.reset = lambda **_: ({"a": GOOD}, {})
-        Guard(env, 0).reset()
+        ValidatedEnv(env, 0).reset()
 
 
 def test_narrower_numbers_are_no_fault() -> None:
@@ -175,8 +175,8 @@ class BreakingAtOnce(Breaking):
 )
 def test_a_first_reset_that_breaks_is_named(fault: Any, reason: str, may_mask: bool) -> None:
     """Whether it is the one that looks for masks, or that of the agent's start."""
-    vector_env = SyncVectorEnv([lambda: Guard(BreakingAtOnce(fault), 0)])
-    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+    vector_env = SyncVectorEnv([lambda: ValidatedEnv(BreakingAtOnce(fault), 0)])
+    with pytest.raises(CommandError) as raised:
         HostEnvironment(vector_env, "Breaking-v0", "gymnasium", may_mask=may_mask).reset(seed_of(0))
     message = str(raised.value)
     assert message.startswith("environment Breaking-v0: sub-environment 0, episode 1, step 0")
@@ -184,16 +184,54 @@ def test_a_first_reset_that_breaks_is_named(fault: Any, reason: str, may_mask: b
 
 
 def test_what_is_tensorflows_own_is_not_put_down_to_an_environment() -> None:
-    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+    """Though that failed before: an error is reported once."""
+    vector_env = sync(observation=KeyError("door"))
+    env = HostEnvironment(vector_env, "Breaking-v0", "gymnasium", may_mask=False)
+    state, _ = env.reset(seed_of(0))
+    with pytest.raises(CommandError, match="Breaking-v0"), report_errors(env):
+        for _ in range(3):
+            state, _ = tf.function(env.step)(state, tf.constant([0, 0]))
+    with pytest.raises(CommandError) as raised, report_errors(env):
         tf.io.read_file("/no/such/file")
     assert str(raised.value).startswith("TensorFlow raised NotFoundError: ")
     assert "Breaking-v0" not in str(raised.value)
 
 
-def test_a_process_that_has_ended_is_told_with_an_exit_code_of_its_own() -> None:
-    with pytest.raises(CommandError) as raised, failures_named("Breaking-v0"):
+def test_of_several_environments_the_one_that_failed_is_named() -> None:
+    envs = [
+        HostEnvironment(sync(**faults), f"{name}-v0", "gymnasium", may_mask=False)
+        for name, faults in (("Fine", {}), ("Breaking", {"reward": float("nan")}))
+    ]
+
+    @tf.function
+    def three_steps() -> None:
+        states = [env.reset(seed_of(0))[0] for env in envs]
+        for _ in range(3):
+            pairs = zip(envs, states, strict=True)
+            states = [env.step(state, tf.constant([0, 0]))[0] for env, state in pairs]
+
+    with (
+        pytest.raises(NonFiniteError, match=r"^environment Breaking-v0: ") as raised,
+        report_errors(*envs),
+    ):
+        three_steps()
+    assert isinstance(raised.value.__cause__, NonFiniteError)  # as the environment raised it
+
+
+class Cut(BreakingVector):
+    """Lives in a process that ends before the first step."""
+
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
         ours, theirs = multiprocessing.Pipe()
         theirs.close()
-        telling(ours.recv)()
+        return ours.recv()
+
+
+@pytest.mark.parametrize("variant", [lambda function: function, tf.function])
+def test_a_process_that_has_ended_has_an_exit_code_of_its_own(variant: Any) -> None:
+    env = HostEnvironment(Cut(), "Breaking-v0", "gymnasium", may_mask=False)
+    state, _ = env.reset(seed_of(0))
+    with pytest.raises(CommandError) as raised, report_errors(env):
+        variant(env.step)(state, tf.constant([0, 0]))
     assert raised.value.exit_code == 5
     assert "a process of its sub-environments has ended (EOFError)" in str(raised.value)

@@ -157,7 +157,7 @@ def test_the_acrobots_tip_is_where_its_height_says() -> None:
 @pytest.mark.parametrize("torque", [-2.0, 0.0, 2.0, 99.0])
 def test_the_pendulum_shows_angle_and_torque(torque: float) -> None:
     env = Pendulum(1)
-    state = game_of(env, angle=[1.0])._replace(executed=tf.constant([[torque]]))
+    state = game_of(env, angle=[1.0])._replace(last_action=tf.constant([[torque]]))
     frame = env.draw(state)
     x, y = -0.7 * math.sin(1.0), 0.7 * math.cos(1.0)
     assert is_near(frame, (1.5 + x) / 3, (1.5 + y) / 3, classic_control.WOOD)
