@@ -55,14 +55,10 @@ def initial_state(
       The state before the first unroll.
     """
     env_state, time_step = env.reset(env_seed)
-    num_envs = env.spec.num_envs
+    episode_return = tf.zeros([env.spec.num_envs], tf.float32)
+    episode_length = tf.zeros([env.spec.num_envs], tf.int32)
     return UnrollState(
-        env_state=env_state,
-        time_step=time_step,
-        seed=action_seed,
-        core_state=core_state,
-        episode_return=tf.zeros([num_envs], tf.float32),
-        episode_length=tf.zeros([num_envs], tf.int32),
+        env_state, time_step, action_seed, core_state, episode_return, episode_length
     )
 
 
@@ -115,13 +111,9 @@ def make_actor_step(
             state.time_step.last, 0.0, state.episode_return + time_step.reward
         )
         episode_length = tf.where(state.time_step.last, 0, state.episode_length + 1)
+        seed, core_state = prng.next_seed(state.seed), _reset_core_state(output.core_state, mask)
         next_state = UnrollState(
-            env_state=env_state,
-            time_step=time_step,
-            seed=prng.next_seed(state.seed),
-            core_state=_reset_core_state(output.core_state, mask),
-            episode_return=episode_return,
-            episode_length=episode_length,
+            env_state, time_step, seed, core_state, episode_return, episode_length
         )
         return next_state, ActorStep(action, mask, _ended_episodes(next_state))
 

@@ -124,7 +124,7 @@ def test_tensorflow_is_not_imported_before_it_is_used(package):
 
 @pytest.mark.parametrize("module", modules("a2c_tf") + modules("export"))
 def test_tf_function_only_where_compilation_is_decided(module):
-    deciding = ("a2c_tf.train_step", "a2c_tf.evaluation.evaluator", "a2c_tf.envs.host.xla_handlers")
+    deciding = ("a2c_tf.acceleration.compilation", "a2c_tf.envs.host.xla_handlers")
     if module in deciding or module.startswith("export."):
         return
     uses = [

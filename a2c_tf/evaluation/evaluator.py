@@ -6,7 +6,6 @@ Each environment plays a quota of them, so that short episodes do not crowd out 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +17,12 @@ from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host.failures import report_errors
+from a2c_tf.evaluation.tally import Ends, Evaluation, Tally
 from a2c_tf.types import UnrollState
 from a2c_tf.unroll import make_action_choice, make_actor_step
 
 MAX_ENVS = 128
 STEPS_PER_CALL = 100
-MAX_STEPS = 100_000
-"""no episode is longer, or a perfect player of a game without end would hold up the rest."""
 
 EvalStep = Callable[[UnrollState], UnrollState]
 """One step of every environment: network, action, environment."""
@@ -32,44 +30,6 @@ EvalStep = Callable[[UnrollState], UnrollState]
 
 class InterruptedEvaluationError(Exception):
     """The evaluation was stopped before it was complete."""
-
-
-class Evaluation(NamedTuple):
-    """The episodes played."""
-
-    returns: np.ndarray
-    """`[episodes]` float64, undiscounted."""
-    lengths: np.ndarray
-    """`[episodes]` int64, steps."""
-    cut: int = 0
-    """of the episodes, those that had not ended after MAX_STEPS."""
-
-    def summary(self) -> dict[str, Any]:
-        """Returns episodes, and mean, std, median, min and max of the return, as plain numbers.
-
-        `cut` is there where episodes were.
-        """
-        return {
-            "episodes": len(self.returns),
-            "mean": float(np.mean(self.returns)),
-            "std": float(np.std(self.returns)),
-            "median": float(np.median(self.returns)),
-            "min": float(np.min(self.returns)),
-            "max": float(np.max(self.returns)),
-            "mean_length": float(np.mean(self.lengths)),
-            **({"cut": self.cut} if self.cut else {}),
-        }
-
-
-class Ends(NamedTuple):
-    """Where episodes ended in S steps of B environments; each field `[S, B]`."""
-
-    last: tf.Tensor
-    """bool."""
-    episode_return: tf.Tensor
-    """float32, of the episode so far."""
-    episode_length: tf.Tensor
-    """int32."""
 
 
 def eval_seeds(seed: int) -> Seeds:
@@ -127,7 +87,7 @@ class Evaluator:
     ) -> Evaluation:
         """Plays the episodes that follow from `seed`.
 
-        An episode of MAX_STEPS counts as it is, and its environment plays no further one.
+        An episode of `tally.MAX_STEPS` counts as it is, and its environment plays no further one.
 
         Args:
           episodes: how many in all.
@@ -140,7 +100,7 @@ class Evaluator:
         Raises:
           InterruptedEvaluationError: where it was interrupted.
         """
-        tally = _Tally(self.env.spec.num_envs, episodes)
+        tally = Tally(self.env.spec.num_envs, episodes)
         with report_errors(self.env):
             state = self._start(seed)
             while not tally.complete:
@@ -199,30 +159,6 @@ def make_evaluator(
     num_shards = count_shards(num_envs, threads) if in_graph else 1
     step = make_eval_step(env, agent, config, deterministic, num_shards)
     return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)
-
-
-class _Tally:
-    """Counts the episodes of each environment, up to its quota."""
-
-    def __init__(self, num_envs: int, episodes: int) -> None:
-        self._quota = [episodes // num_envs + (i < episodes % num_envs) for i in range(num_envs)]
-        self.returns: list[list[float]] = [[] for _ in range(num_envs)]
-        self.lengths: list[list[int]] = [[] for _ in range(num_envs)]
-        self.cut = 0
-
-    @property
-    def complete(self) -> bool:
-        return [len(episodes) for episodes in self.returns] == self._quota
-
-    def add(self, ends: Ends) -> None:
-        for t, i in np.argwhere(ends.last | (ends.episode_length >= MAX_STEPS)):
-            if len(self.returns[i]) == self._quota[i]:
-                continue
-            self.returns[i].append(float(ends.episode_return[t, i]))
-            self.lengths[i].append(int(ends.episode_length[t, i]))
-            if not ends.last[t, i]:
-                self._quota[i] = len(self.returns[i])
-                self.cut += 1
 
 
 def _make_many_steps(eval_step: EvalStep) -> Callable[[UnrollState], tuple[UnrollState, Ends]]:

@@ -22,7 +22,6 @@ class TrajectoryOutput(NamedTuple):
     """`[B]`, at o_T."""
 
 
-ApplyPolicy = Callable[[keras.Model, Any, CoreState], StepOutput]
 ApplyToTrajectory = Callable[[keras.Model, Trajectory], TrajectoryOutput]
 
 
@@ -82,10 +81,7 @@ def _apply_recurrent(model: keras.Model, trajectory: Trajectory) -> TrajectoryOu
         *features, core_state = core([*(stream[t] for stream in streams), core_state])
         core_state *= mask[t][:, tf.newaxis]
         steps.append(features)
-    remembered = [
-        flatten_time(tf.stack(stream))  # [(T+1)·B, F]
-        for stream in zip(*steps, strict=True)
-    ]
+    remembered = [flatten_time(tf.stack(x)) for x in zip(*steps, strict=True)]  # [(T+1)·B, F]
     output = heads(remembered if len(remembered) > 1 else remembered[0])
     policy, value = (split_time(output[head], mask) for head in ("policy", "value"))
     return TrajectoryOutput(policy[:-1], value[:-1], value[-1])

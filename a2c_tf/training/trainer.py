@@ -17,12 +17,8 @@ from a2c_tf.agent import SeedPurpose, make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.errors import NonFiniteError
-from a2c_tf.evaluation.evaluator import (
-    Evaluation,
-    Evaluator,
-    InterruptedEvaluationError,
-    make_evaluator,
-)
+from a2c_tf.evaluation.evaluator import Evaluator, InterruptedEvaluationError, make_evaluator
+from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints, metrics
 from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
 from a2c_tf.runs.run_dir import RunDir

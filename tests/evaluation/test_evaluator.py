@@ -15,8 +15,8 @@ from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.evaluation import evaluator
-from a2c_tf.evaluation.evaluator import Evaluation
+from a2c_tf.evaluation import evaluator, tally
+from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.types import EnvSpec, StepOutput, UnrollState
@@ -92,7 +92,7 @@ def test_episodes_may_span_several_calls() -> None:
 
 
 def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluator, "MAX_STEPS", 300)
+    monkeypatch.setattr(tally, "MAX_STEPS", 300)
     played = evaluate([7, NEVER], [1.0, 2.0], episodes=2)
     assert played.lengths.tolist() == [7, 300]
     assert played.returns.tolist() == [7.0, 600.0]
@@ -101,7 +101,7 @@ def test_an_episode_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPa
 
 def test_the_limit_is_that_of_an_episode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many of them may take longer, and one that ends with it is whole."""
-    monkeypatch.setattr(evaluator, "MAX_STEPS", 130)
+    monkeypatch.setattr(tally, "MAX_STEPS", 130)
     played = evaluate([60, 130, NEVER], [1.0, 1.0, 1.0], episodes=12)
     assert played.lengths.tolist() == [60] * 4 + [130] * 4 + [130]
     assert played.cut == 1
