@@ -12,8 +12,8 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from a2c_tf import config, plot
-from a2c_tf.runs import run_dir
+from a2c_tf import config
+from a2c_tf.runs import curves, run_dir
 from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 
@@ -55,7 +55,7 @@ def test_the_curve_is_what_was_measured(tmp_path: Path) -> None:
 def test_one_curve_goes_through_every_point() -> None:
     axes = Figure().subplots()
     curve = np.array([[100.0, 250.0, 300.0], [1.0, 5.0, 2.0]])
-    plot._draw(axes, [curve])
+    curves._draw(axes, [curve])
     np.testing.assert_array_equal(np.array(axes.lines[0].get_data()), curve)
 
 
@@ -63,7 +63,7 @@ def test_several_seeds_are_their_mean_within_their_range() -> None:
     axes = Figure().subplots()
     low = np.array([[0.0, 100.0], [0.0, 10.0]])
     high = np.array([[0.0, 50.0, 200.0], [20.0, 20.0, 20.0]])
-    plot._draw(axes, [low, high])
+    curves._draw(axes, [low, high])
     steps, mean = (np.asarray(values) for values in axes.lines[0].get_data())
     assert (steps[0], steps[-1]) == (0.0, 100.0)  # as far as the shortest run
     np.testing.assert_allclose(mean, 10 + steps / 20)

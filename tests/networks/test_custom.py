@@ -109,7 +109,7 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
             r"takes \(\(None, 9\), 'float32'\); expected \(\(None, 4\), 'float32'\), the obs",
         ),
         ("user_models:wrong_outputs", r"'policy': \(\(None, 5\).*expected.*\(None, 2\)"),
-        ("user_models:one_output", "expected the outputs"),
+        ("user_models:one_output", "the model outputs"),
         ("user_models:no_model", "returned 42; expected a keras.Model"),
         ("user_models:fewer_arguments", "raised TypeError: fewer_arguments\\(\\) takes 1"),
         ("user_models:number", "received 42; expected a function"),

@@ -124,8 +124,9 @@ SAVE_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
 import numpy as np
-from a2c_tf.checkpoint_files import Checkpoint, Counters
-from a2c_tf.checkpointing import prune, save
+from a2c_tf.runs.checkpoint_files import Checkpoint
+from a2c_tf.types import Counters
+from a2c_tf.runs.checkpoints import prune, save
 
 folder = Path(sys.argv[1])
 for i in itertools.count(int(sys.argv[2])):
