@@ -51,7 +51,8 @@ class Catch(GraphEnvironment[CatchState]):
         return tf.cast(ball | paddle, tf.float32)
 
     def draw(self, state: GraphState) -> np.ndarray:
-        return boards.draw(tf.stack(_planes(state.game), axis=-1)[0].numpy(), palettes.CATCH)
+        planes = tf.stack(_planes(state.game), axis=-1)  # [B, 10, 5, 2]
+        return boards.draw(planes[0].numpy(), palettes.CATCH)
 
 
 def _planes(game: CatchState) -> tuple[tf.Tensor, tf.Tensor]:

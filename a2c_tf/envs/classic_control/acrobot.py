@@ -58,7 +58,8 @@ class Acrobot(GraphEnvironment[AcrobotState]):
         self, game: AcrobotState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[AcrobotState, tf.Tensor, tf.Tensor]:
         torque = TORQUE * tf.cast(action - 1, tf.float32)
-        angle_1, angle_2, speed_1, speed_2 = tf.unstack(_integrate(tf.stack(game), torque))
+        moved = _integrate(tf.stack(game), torque)  # [4, B]
+        angle_1, angle_2, speed_1, speed_2 = tf.unstack(moved)
         after = AcrobotState(
             angle_1=_wrap(angle_1),
             angle_2=_wrap(angle_2),

@@ -46,7 +46,7 @@ def spawn(divers: Divers, due: tf.Tensor, row: tf.Tensor, from_left: tf.Tensor) 
     new = Divers(row, edge, from_left, tf.fill(row.shape, MOVE_PERIOD))
     return Divers(
         *(
-            tf.where(due, tf.stack([first, leaf[0]]), leaf)
+            tf.where(due, tf.stack([first, leaf[0]]), leaf)  # [2, B]
             for first, leaf in zip(new, divers, strict=True)
         )
     )
@@ -70,6 +70,7 @@ def advance(
     for i in range(MOST):  # one after another: there may be room for the first alone
         diver, carried = _advance_one(Divers(*(leaf[i] for leaf in divers)), y, x, carried)
         slots.append(diver)
+    # [2, B] each
     return Divers(*(tf.stack(leaves) for leaves in zip(*slots, strict=True))), carried
 
 

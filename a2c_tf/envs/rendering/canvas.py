@@ -38,14 +38,26 @@ class Canvas:
         self._draw.polygon(self._place(points), fill=color)
 
     def line(self, points: Sequence[Point], color: Color, width: float) -> None:
-        """Draws a line through points, round where it bends and at its ends; width in units."""
+        """Draws a line through points, round where it bends and at its ends.
+
+        Args:
+          points: from one end to the other.
+          color: red, green and blue, 0 to 255.
+          width: in the world's units.
+        """
         placed = self._place(points)
         self._draw.line(placed, fill=color, width=round(width * self._pixels), joint="curve")
         for end in (points[0], points[-1]):
             self.disc(end, width / 2, color)
 
     def disc(self, center: Point, radius: float, color: Color) -> None:
-        """Draws a filled circle; radius in units."""
+        """Draws a filled circle.
+
+        Args:
+          center: of the circle.
+          radius: in the world's units.
+          color: red, green and blue, 0 to 255.
+        """
         self._draw.circle(self._place([center])[0], radius * self._pixels, fill=color)
 
     def frame(self) -> np.ndarray:
