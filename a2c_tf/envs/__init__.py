@@ -1,1 +1,1 @@
-"""Environments: in the graph, on the host, and their registry."""
+"""Environments: computed in the graph, or stepped on the host, behind one contract."""

@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "filter",
         nargs="?",
         metavar="FILTER",
-        help="a part of an id, as pong: every environment of all installed backends that has it; "
-        "up to 20 are made, to tell their spaces",
+        help="a part of an id, such as pong: lists each environment of all installed backends with "
+        "that in its id; up to 20 are made, to learn their spaces",
     )
     arguments = parser.parse_args(argv)
     try:

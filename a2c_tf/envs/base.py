@@ -21,12 +21,12 @@ Game = TypeVar("Game")
 
 
 class Environment(Protocol):
-    """B environments stepped together; both calls may be traced by `tf.function`."""
+    """Steps B environments together; `reset` and `step` may be traced by `tf.function`."""
 
     spec: EnvSpec
 
     def reset(self, seed: tf.Tensor) -> tuple[Any, TimeStep]:
-        """Starts every environment anew; `seed` is `[2]` int32."""
+        """Starts an episode in every environment; `seed` is `[2]` int32."""
         ...
 
     def step(self, state: Any, action: tf.Tensor) -> tuple[Any, TimeStep]:
@@ -39,7 +39,7 @@ class Environment(Protocol):
 
 
 class GraphState(NamedTuple):
-    """All that a graph-native environment is."""
+    """Holds all that a graph-native environment is."""
 
     game: Any
     """the game's own NamedTuple of `[..., B]`: with B last, a processor's vectors are full."""
@@ -103,7 +103,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
     @abc.abstractmethod
     def initial(self, noise: tf.Tensor) -> Game:
-        """The first state of an episode, each leaf `[..., B]`.
+        """Returns the first state of an episode, each leaf `[..., B]`.
 
         Args:
           noise: `[reset_noise_size, B]` float32.
@@ -113,14 +113,23 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
     def transition(
         self, game: Game, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[Game, tf.Tensor, tf.Tensor]:
-        """One step by the rules: the next state, reward `[B]` float32, terminated `[B]` bool."""
+        """Takes one step by the rules.
+
+        Args:
+          game: the state, each leaf `[..., B]`.
+          action: `[B, ...]`.
+          noise: `[step_noise_size, B]` float32.
+
+        Returns:
+          The next state, reward `[B]` float32, terminated `[B]` bool.
+        """
 
     @abc.abstractmethod
     def observe(self, game: Game) -> tf.Tensor:
-        """What the agent sees of a state, `[B, *obs]`."""
+        """Returns what the agent sees of a state, `[B, *obs]`."""
 
     def draw(self, state: GraphState) -> np.ndarray:
-        """The first environment as an RGB frame `[H, W, 3]` uint8, outside the graph."""
+        """Returns the first environment as an RGB frame `[H, W, 3]` uint8, outside the graph."""
         raise NotImplementedError(f"{self.spec.id} has no picture: expected a method draw(state)")
 
     def reset(self, seed: tf.Tensor) -> tuple[GraphState, TimeStep]:
@@ -179,7 +188,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         return self.sticky_action_probability > 0
 
     def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One block of numbers for all that a step may need: many small draws cost more."""
+        """Draws all the numbers that a step may need at once: many small draws cost more."""
         noise = prng.uniform([sum(self._noise_sizes), self.spec.num_envs], seed)
         return noise, prng.next_seed(seed)
 
@@ -187,7 +196,7 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         repeats = state.last
         if self._is_sticky:
             repeats |= noise[0] < self.sticky_action_probability
-        repeats = tf.reshape(repeats, [-1] + [1] * len(self.spec.action_shape))
+        repeats = tf.reshape(repeats, [-1] + [1] * len(self.spec.action_shape))  # [B, 1, ...]
         return tf.where(repeats, state.last_action, action)
 
     def _out_of_time(self, elapsed: tf.Tensor) -> tf.Tensor:
@@ -197,5 +206,5 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
 
 
 def first(game: Game) -> Game:
-    """The first environment's part of leaves `[..., B]`, as numpy's."""
+    """Returns the first environment's part of leaves `[..., B]`, as numpy arrays."""
     return tf.nest.map_structure(lambda leaf: leaf[..., 0].numpy(), game)

@@ -16,7 +16,7 @@ START_PADDLE = COLUMNS // 2
 
 
 class CatchState(NamedTuple):
-    """Where ball and paddle are; each field is `[B]` int32."""
+    """Holds the places of ball and paddle; each field is `[B]` int32."""
 
     ball_y: tf.Tensor
     ball_x: tf.Tensor
@@ -24,7 +24,7 @@ class CatchState(NamedTuple):
 
 
 class Catch(GraphEnvironment[CatchState]):
-    """The ball falls a row a step: reward 1 where the paddle is under it, else -1; 9 steps."""
+    """Drops a ball a row a step: reward 1 where the paddle is under it, else -1; 9 steps."""
 
     id = "Catch-v0"
     observation_space = gymnasium.spaces.Box(0, 1, (ROWS, COLUMNS), dtype=np.float32)
@@ -51,17 +51,18 @@ class Catch(GraphEnvironment[CatchState]):
         return tf.cast(ball | paddle, tf.float32)
 
     def draw(self, state: GraphState) -> np.ndarray:
-        return boards.draw(tf.stack(_planes(state.game), axis=-1)[0].numpy(), palettes.CATCH)
+        planes = tf.stack(_planes(state.game), axis=-1)  # [B, 10, 5, 2]
+        return boards.draw(planes[0].numpy(), palettes.CATCH)
 
 
 def _planes(game: CatchState) -> tuple[tf.Tensor, tf.Tensor]:
-    """The boards of ball and paddle, each `[B, 10, 5]` bool."""
+    """Returns the boards of ball and paddle, each `[B, 10, 5]` bool."""
     lowest = tf.fill(game.paddle.shape, ROWS - 1)
     return _cell(game.ball_y, game.ball_x), _cell(lowest, game.paddle)
 
 
 def _cell(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """A board that is True at (y, x) alone, `[B, 10, 5]` bool."""
+    """Returns a board that is True at (y, x) alone, `[B, 10, 5]` bool."""
     row = tf.range(ROWS)[tf.newaxis, :, tf.newaxis] == y[:, tf.newaxis, tf.newaxis]
     column = tf.range(COLUMNS)[tf.newaxis, tf.newaxis, :] == x[:, tf.newaxis, tf.newaxis]
     return row & column

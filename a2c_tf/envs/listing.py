@@ -20,10 +20,10 @@ from a2c_tf.types import EnvSpec
 
 MADE_AT_MOST = 20
 EXPLANATION = (
-    f"{UNKNOWN}  is not known: outside of the graph environments are made to tell, "
+    f"{UNKNOWN}  is not known: environments outside of the graph are made to learn it, "
     f"where a filter finds {MADE_AT_MOST} of them or fewer"
 )
-EXPLANATION_OF_MADE = f"{UNKNOWN}  is not known; under backends: none makes it here"
+EXPLANATION_OF_MADE = f"{UNKNOWN}  is not known; under backends: it cannot be made here"
 SUGGESTIONS, LIKENESS = 3, 0.7
 
 Ids = Mapping[str, set[str]]
@@ -31,7 +31,7 @@ Ids = Mapping[str, set[str]]
 
 
 def overview() -> str:
-    """The graph-native environments, and the backends on the host."""
+    """Returns a table of the graph-native environments, and the backends on the host."""
     ids = available()
     return "\n".join(
         [
@@ -44,10 +44,10 @@ def overview() -> str:
 
 
 def matching(part: str) -> str:
-    """The environments of all backends whose ids contain `part`, in upper or lower case.
+    """Returns a table of all environments whose ids contain `part`, in upper or lower case.
 
     Raises:
-      ConfigError: where there is none.
+      ConfigError: where no id does.
     """
     ids = available()
     others = sorted(set().union(*ids.values()) - GRAPH_NATIVE.keys())
@@ -56,7 +56,7 @@ def matching(part: str) -> str:
     if not found:
         near = ", ".join(nearest(part, known))
         hint = f"did you mean {near}?" if near else f"Atari games have {PREFIX}, MinAtar's MinAtar/"
-        raise ConfigError(f"filter {part}: no installed backend has an id with that in it; {hint}")
+        raise ConfigError(f"filter {part}: no installed backend has an id that contains it; {hint}")
     on_host = set(found) - GRAPH_NATIVE.keys()
     if len(on_host) > MADE_AT_MOST:
         return f"{table(_listed(env_id, ids) for env_id in found)}\n\n{EXPLANATION}"
@@ -67,7 +67,7 @@ def matching(part: str) -> str:
 
 
 def available() -> Ids:
-    """The ids by backend, with nothing for a backend that is not installed."""
+    """Returns the ids by backend, with nothing for a backend that is not installed."""
     ale = _ale_ids()
     return {
         "graph": set(GRAPH_NATIVE),
@@ -78,7 +78,7 @@ def available() -> Ids:
 
 
 def nearest(part: str, ids: Iterable[str]) -> list[str]:
-    """Ids whose bare names, without namespace and version, are most like that of `part`."""
+    """Returns ids whose names, without namespace and version, are most like that of `part`."""
     by_name: dict[str, list[str]] = {}
     for env_id in ids:
         by_name.setdefault(_bare(env_id), []).append(env_id)
@@ -96,7 +96,7 @@ def _listed(env_id: str, ids: Ids) -> Listed:
 
 
 def _made(env_id: str, ids: Ids) -> Listed:
-    """An environment outside of the graph, by each backend that has it and can make it."""
+    """Returns an environment outside of the graph, by each backend that can make it."""
     listed = _listed(env_id, ids)
     specs, failures = {}, []
     for backend in listed.backends:
@@ -143,7 +143,7 @@ def _ale_ids() -> set[str]:
 
 
 def _gymnasium_ids() -> set[str]:
-    """Those that it has by itself: of Atari's older ids nothing is known before ale-py is."""
+    """Returns the ids that gymnasium has by itself, without those that ale-py registers."""
     return {
         env_id
         for env_id, spec in gymnasium.registry.items()
@@ -152,7 +152,7 @@ def _gymnasium_ids() -> set[str]:
 
 
 def _envpool_ids() -> set[str]:
-    """In gymnasium's names; EnvPool's of Atari games are without `ALE/`."""
+    """Returns EnvPool's ids in gymnasium's names, those of Atari games with `ALE/`."""
     if not installed("envpool"):
         return set()
     specs = importlib.import_module("envpool.registration").registry.specs

@@ -14,7 +14,7 @@ UNKNOWN = "-"
 
 
 class Listed(NamedTuple):
-    """An environment that a config can name."""
+    """Describes an environment that a config can name."""
 
     id: str
     backends: tuple[str, ...]
@@ -22,13 +22,13 @@ class Listed(NamedTuple):
     spec: EnvSpec | None
     """None where it was not made, or cannot be."""
     max_episode_steps: int | None
-    """None: there is no limit, or outside of the graph none that is known."""
+    """None: there is no limit, or outside of the graph it is not known."""
     failures: tuple[str, ...] = ()
     """a line for each backend that has it and cannot make it."""
 
 
 def table(rows: Iterable[Listed]) -> str:
-    """A line for each environment, in columns as wide as they need."""
+    """Returns a line for each environment, in columns as wide as they need."""
     lines = [HEADER, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (
@@ -39,7 +39,7 @@ def table(rows: Iterable[Listed]) -> str:
 
 
 def leaves_open(row: Listed) -> bool:
-    """Whether something of it is not known."""
+    """Returns whether something of the environment is not known."""
     return UNKNOWN in _cells(row)
 
 
@@ -53,21 +53,21 @@ def _cells(row: Listed) -> tuple[str, ...]:
 
 
 def _observation(space: gymnasium.Space) -> str:
-    """`float32 (4,)` of a box, with the key before it where there are several."""
+    """Returns `float32 (4,)` for a box, with the key before it where there are several."""
     if isinstance(space, gymnasium.spaces.Dict):
         return ", ".join(f"{key}: {_observation(space[key])}" for key in sorted(space))
     return (
-        f"{space.dtype} {space.shape}" if isinstance(space, gymnasium.spaces.Box) else _told(space)
+        f"{space.dtype} {space.shape}" if isinstance(space, gymnasium.spaces.Box) else _text(space)
     )
 
 
 def _actions(space: gymnasium.Space) -> str:
-    """`3` of that many actions, of a box its shape."""
+    """Returns the number of actions, or the shape of a box."""
     if isinstance(space, gymnasium.spaces.Discrete):
         return str(space.n)
-    return f"box {space.shape}" if isinstance(space, gymnasium.spaces.Box) else _told(space)
+    return f"box {space.shape}" if isinstance(space, gymnasium.spaces.Box) else _text(space)
 
 
-def _told(space: gymnasium.Space) -> str:
-    """In one line."""
+def _text(space: gymnasium.Space) -> str:
+    """Returns the space's own text in one line."""
     return " ".join(str(space).split())

@@ -141,7 +141,7 @@ def test_one_that_cannot_start_does_not_lose_the_list(
     monkeypatch.setitem(gymnasium.registry, "Unready-v0", spec)
     text = listing("ready")
     assert rows(text)["Unready-v0"] == ["-", "-", "-", "-"]
-    assert "-  is not known; under backends: none makes it here" in text.splitlines()
+    assert "-  is not known; under backends: it cannot be made here" in text.splitlines()
     assert "Unready-v0 by gymnasium: environment Unready-v0: " in text
     assert "raised RuntimeError: no license" in text
 

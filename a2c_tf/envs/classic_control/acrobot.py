@@ -32,7 +32,7 @@ LIMITS = np.array([1, 1, 1, 1, MAX_SPEED_1, MAX_SPEED_2], np.float32)  # of an o
 
 
 class AcrobotState(NamedTuple):
-    """How the links hang and turn; each field is `[B]` float32."""
+    """Holds how the links hang and turn; each field is `[B]` float32."""
 
     angle_1: tf.Tensor  # rad from hanging, in [-π, π]
     angle_2: tf.Tensor  # rad from the first link's direction, in [-π, π]
@@ -41,7 +41,7 @@ class AcrobotState(NamedTuple):
 
 
 class Acrobot(GraphEnvironment[AcrobotState]):
-    """Reward -1 a step until the free end swings above the goal height, which gives 0."""
+    """Costs 1 a step until the free end swings above the goal height, which costs 0."""
 
     id = "Acrobot-v1"
     observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)
@@ -58,7 +58,8 @@ class Acrobot(GraphEnvironment[AcrobotState]):
         self, game: AcrobotState, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[AcrobotState, tf.Tensor, tf.Tensor]:
         torque = TORQUE * tf.cast(action - 1, tf.float32)
-        angle_1, angle_2, speed_1, speed_2 = tf.unstack(_integrate(tf.stack(game), torque))
+        moved = _integrate(tf.stack(game), torque)  # [4, B]
+        angle_1, angle_2, speed_1, speed_2 = tf.unstack(moved)
         after = AcrobotState(
             angle_1=_wrap(angle_1),
             angle_2=_wrap(angle_2),
@@ -88,7 +89,7 @@ class Acrobot(GraphEnvironment[AcrobotState]):
 
 
 def _integrate(state: tf.Tensor, torque: tf.Tensor) -> tf.Tensor:
-    """One classical Runge-Kutta step of fourth order; `state` is `[4, B]`, as the result."""
+    """Takes one classical Runge-Kutta step of fourth order; `state` is `[4, B]`, as the result."""
     k1 = _derivative(state, torque)
     k2 = _derivative(state + TIME_STEP / 2 * k1, torque)
     k3 = _derivative(state + TIME_STEP / 2 * k2, torque)
@@ -97,7 +98,7 @@ def _integrate(state: tf.Tensor, torque: tf.Tensor) -> tf.Tensor:
 
 
 def _derivative(state: tf.Tensor, torque: tf.Tensor) -> tf.Tensor:
-    """The book's equations of motion, d1, d2, phi1 and phi2 under longer names; `[4, B]`."""
+    """Solves the book's equations of motion; d1, d2, phi1, phi2 have longer names; `[4, B]`."""
     angle_1, angle_2, speed_1, speed_2 = tf.unstack(state)
     sin, cos = tf.sin(angle_2), tf.cos(angle_2)
     lever = LINK_MASS * LINK_LENGTH * HALF_LENGTH
@@ -112,9 +113,9 @@ def _derivative(state: tf.Tensor, torque: tf.Tensor) -> tf.Tensor:
     effort = torque + ratio * load - lever * sin * tf.square(speed_1) - weight_2
     acceleration_2 = effort / (own_inertia - ratio * joint_inertia)
     acceleration_1 = -(joint_inertia * acceleration_2 + load) / inertia
-    return tf.stack([speed_1, speed_2, acceleration_1, acceleration_2])
+    return tf.stack([speed_1, speed_2, acceleration_1, acceleration_2])  # [4, B]
 
 
 def _wrap(angle: tf.Tensor) -> tf.Tensor:
-    """The same direction within [-π, π]."""
+    """Returns the same direction within [-π, π]."""
     return angle - 2 * math.pi * tf.round(angle / (2 * math.pi))

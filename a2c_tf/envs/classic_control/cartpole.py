@@ -30,7 +30,7 @@ LIMITS = np.array([2 * POSITION_LIMIT, np.inf, 2 * ANGLE_LIMIT, np.inf], np.floa
 
 
 class CartPoleState(NamedTuple):
-    """Where cart and pole are; each field is `[B]` float32."""
+    """Holds where cart and pole are; each field is `[B]` float32."""
 
     position: tf.Tensor  # m
     velocity: tf.Tensor  # m/s
@@ -39,7 +39,7 @@ class CartPoleState(NamedTuple):
 
 
 class CartPole(GraphEnvironment[CartPoleState]):
-    """Reward 1 a step until the pole falls or the cart leaves the track."""
+    """Pays 1 a step until the pole falls or the cart leaves the track."""
 
     id = "CartPole-v1"
     observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)
@@ -77,7 +77,7 @@ class CartPole(GraphEnvironment[CartPoleState]):
 
 
 def _accelerations(game: CartPoleState, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Equations of motion without friction: m/s² of the cart, rad/s² of the pole."""
+    """Solves the equations of motion without friction: m/s² of the cart, rad/s² of the pole."""
     sin, cos = tf.sin(game.angle), tf.cos(game.angle)
     force = tf.where(action == 1, FORCE, -FORCE)
     pole_moment = POLE_MASS * HALF_POLE_LENGTH

@@ -32,14 +32,14 @@ ACTION_COST = 0.1  # of action², as the action was asked for: only the force is
 
 
 class MountainCarState(NamedTuple):
-    """Where the car is; each field is `[B]` float32."""
+    """Holds where the car is; each field is `[B]` float32."""
 
     position: tf.Tensor  # the valley's bottom is at -π/6
     velocity: tf.Tensor
 
 
 class _Valley(GraphEnvironment[MountainCarState]):
-    """What both cars share: where they start and what is seen of them."""
+    """Holds what both cars share: where they start and what is seen of them."""
 
     observation_space = gymnasium.spaces.Box(LOW, HIGH, dtype=np.float32)
     reset_noise_size = 1
@@ -58,7 +58,7 @@ class _Valley(GraphEnvironment[MountainCarState]):
 
 
 class MountainCar(_Valley):
-    """Reward -1 a step until the car is at the goal."""
+    """Costs 1 a step until the car is at the goal."""
 
     id = "MountainCar-v0"
     action_space = gymnasium.spaces.Discrete(3)
@@ -74,7 +74,7 @@ class MountainCar(_Valley):
 
 
 class MountainCarContinuous(_Valley):
-    """Reward 100 at the goal; each step costs by the square of its action `[B, 1]`."""
+    """Pays 100 at the goal; each step costs by the square of its action `[B, 1]`."""
 
     id = "MountainCarContinuous-v0"
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), dtype=np.float32)
@@ -92,7 +92,7 @@ class MountainCarContinuous(_Valley):
 
 
 def _move(game: MountainCarState, push: tf.Tensor) -> MountainCarState:
-    """One step along the slope; the left wall stops the car, the right one only holds it."""
+    """Takes one step along the slope; the left wall stops the car, the right one only holds it."""
     velocity = game.velocity + push - GRAVITY * tf.cos(3 * game.position)
     velocity = tf.clip_by_value(velocity, -MAX_SPEED, MAX_SPEED)
     position = tf.clip_by_value(game.position + velocity, MIN_POSITION, MAX_POSITION)
@@ -101,5 +101,5 @@ def _move(game: MountainCarState, push: tf.Tensor) -> MountainCarState:
 
 
 def _arrived(game: MountainCarState, goal: float) -> tf.Tensor:
-    """Whether the car is at the goal and does not roll back, `[B]` bool."""
+    """Returns whether the car is at the goal and does not roll back, `[B]` bool."""
     return (game.position >= goal) & (game.velocity >= 0)

@@ -30,14 +30,14 @@ LIMITS = np.array([1.0, 1.0, MAX_SPEED], np.float32)  # of an observation
 
 
 class PendulumState(NamedTuple):
-    """Where the rod is; each field is `[B]` float32."""
+    """Holds where the rod is; each field is `[B]` float32."""
 
     angle: tf.Tensor  # rad from upright
     angular_velocity: tf.Tensor  # rad/s
 
 
 class Pendulum(GraphEnvironment[PendulumState]):
-    """Each step costs by the angle, speed and torque it starts with; no state is terminal."""
+    """Charges each step by the angle, speed and torque it starts with; no state is terminal."""
 
     id = "Pendulum-v1"
     observation_space = gymnasium.spaces.Box(-LIMITS, LIMITS, dtype=np.float32)

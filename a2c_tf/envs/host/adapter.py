@@ -83,7 +83,7 @@ class HostEnvironment(FailureRecorder):
         )
 
     def reset(self, seed: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
-        """Starts every environment anew; `seed` is `[2]` int32."""
+        """Starts an episode in every environment; `seed` is `[2]` int32."""
         return self._called(self._reset, tf.constant(0, tf.int64), seed)
 
     def step(self, state: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, TimeStep]:
@@ -116,10 +116,10 @@ class HostEnvironment(FailureRecorder):
         return getattr(self._vector_env, "render_mode", None) == "rgb_array"
 
     def draw(self, state: tf.Tensor) -> np.ndarray:
-        """The first environment as it is now, an RGB frame by its own `render()`.
+        """Returns the first environment as it is now, an RGB frame by its own `render()`.
 
         Raises:
-          HostEnvironmentError, DrawingError: where that fails, or gives no picture.
+          HostEnvironmentError, DrawingError: where that fails, or returns no picture.
         """
         try:
             pictures = self._vector_env.render()
@@ -134,7 +134,7 @@ class HostEnvironment(FailureRecorder):
     def _called(
         self, function: Callable[..., Any], step: tf.Tensor, argument: tf.Tensor
     ) -> tuple[tf.Tensor, TimeStep]:
-        """Token and time step from what `function` gives: arrays, as TensorFlow lets through.
+        """Returns token and time step from the arrays that `function` returns on the host.
 
         As few of them as can be, since TensorFlow parses numpy's version for each.
         """
@@ -172,7 +172,7 @@ class HostEnvironment(FailureRecorder):
         truncated: np.ndarray,
         info: dict[str, Any],
     ) -> tuple[np.ndarray, ...]:
-        """The arrays of a time step: rows of reward, discount and last, observation, masks."""
+        """Returns a time step's arrays: rows of reward, discount and last, observation, masks."""
         check_rows(reward, (terminated, truncated), self.spec.num_envs, step)
         last = terminated | truncated
         ended = terminated | self._lives.lost(info) if self._lives else terminated
@@ -185,7 +185,7 @@ class HostEnvironment(FailureRecorder):
         return rows, *observed, *masks
 
     def _observed(self, step: int, observation: Any) -> list[np.ndarray]:
-        """The arrays of an observation in their dtypes, checked.
+        """Returns the arrays of an observation in their dtypes, checked.
 
         Copies: the vector environment may write its next observation into the same memory.
         """
@@ -200,7 +200,7 @@ class HostEnvironment(FailureRecorder):
         return observed
 
     def _mask(self, step: int, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
-        """`info["action_mask"]`, all allowed where an environment gave none or is at its end."""
+        """Returns `info["action_mask"]`, all True where it is missing, or an episode ended."""
         allowed = np.ones((self.spec.num_envs, self._mask_size), bool)
         given = info.get("_action_mask", np.zeros(self.spec.num_envs, bool)) & ~last
         for i in np.flatnonzero(given):
@@ -213,13 +213,13 @@ class HostEnvironment(FailureRecorder):
 
 
 def reset_seed(seed: np.ndarray) -> int:
-    """A vector environment's, of 31 bits, from ours, `[2]` int32."""
+    """Returns a vector environment's seed, of 31 bits, for ours, `[2]` int32."""
     entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
     return int(entropy.generate_state(1)[0] >> 1)
 
 
 def aligned_copy(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
-    """A copy that begins where TensorFlow takes it as it is, not as a copy once more."""
+    """Returns a copy that is aligned, so that TensorFlow does not copy it once more."""
     copy = np.empty(array.size + ALIGNMENT, dtype)
     address = copy.__array_interface__["data"][0]
     start = -address % ALIGNMENT // copy.itemsize
@@ -235,7 +235,7 @@ class _Lives:
         self._before: np.ndarray | None = None
 
     def lost(self, info: dict[str, Any]) -> np.ndarray:
-        """Where there are fewer lives than a step before, `[B]` bool."""
+        """Returns where there are fewer lives than a step before, `[B]` bool."""
         lives = np.array(info["lives"])
         before, self._before = self._before, lives
         return lives < (lives if before is None else before)
@@ -251,11 +251,11 @@ def _check_autoreset(vector_env: VectorEnv, env_id: str) -> None:
 
 
 def _mask_size(vector_env: VectorEnv) -> int:
-    """Of the masks in `info`, which only a reset shows; 0 where there are none."""
+    """Returns the size of the masks in `info`, which only a reset shows; 0 without masks."""
     _, info = vector_env.reset(seed=0)
     return len(_row(info["action_mask"][0])) if "action_mask" in info else 0
 
 
 def _row(mask: Any) -> np.ndarray:
-    """One environment's mask; that of several choices may be a tuple with a mask for each."""
+    """Returns one environment's mask, of which several choices may have one each, in a tuple."""
     return np.concatenate(mask) if isinstance(mask, tuple | list) else np.asarray(mask).reshape(-1)

@@ -23,7 +23,7 @@ RESET, STEP = "atari_vector_xla_reset", "atari_vector_xla_step"
 
 
 class AleState(NamedTuple):
-    """Of the environment that gave it, for no other; the emulators' own state stays in ale-py."""
+    """Orders the calls of one environment; the emulators' own state stays in ale-py."""
 
     handle: tf.Tensor
     """`[8]` uint8, where the emulators are; that each call hands it on keeps the calls in order."""
@@ -33,7 +33,7 @@ class AleState(NamedTuple):
 
 @functools.cache
 def is_available() -> bool:
-    """Whether TensorFlow can call ale-py's functions: on the CPU, where their versions agree."""
+    """Returns whether TensorFlow can call ale-py's functions: on the CPU, where versions agree."""
     functions = importlib.import_module("ale_py._ale_py")
     if tf.config.list_physical_devices("GPU"):
         return False
@@ -46,7 +46,7 @@ def is_available() -> bool:
 
 
 class AleEnvironment(HostEnvironment):
-    """`AtariVectorEnv` with grey frames.
+    """Steps an `AtariVectorEnv` of grey frames from within the graph.
 
     Raises:
       tf.errors.InternalError: from `reset` and `step`, where ale-py raised.
@@ -60,7 +60,7 @@ class AleEnvironment(HostEnvironment):
         self._compiled_step = xla_handlers.program(self._stepped)
 
     def reset(self, seed: tf.Tensor) -> tuple[AleState, TimeStep]:
-        """Starts every environment anew; `seed` is `[2]` int32."""
+        """Starts an episode in every environment; `seed` is `[2]` int32."""
         seeds = tf.numpy_function(self.recorded(self._seeds), [seed], tf.int32)
         seeds.set_shape([self.spec.num_envs])
         return self._compiled_reset(seeds)
@@ -77,7 +77,7 @@ class AleEnvironment(HostEnvironment):
         return failure
 
     def _seeds(self, seed: np.ndarray) -> np.ndarray:
-        """Those that `AtariVectorEnv.reset` makes of one."""
+        """Returns the seeds that `AtariVectorEnv.reset` makes of one."""
         seeds = reset_seed(seed) + np.arange(self.spec.num_envs)
         return (seeds & np.iinfo(np.int32).max).astype(np.int32)
 
@@ -109,7 +109,7 @@ class AleEnvironment(HostEnvironment):
 
     @property
     def _frames(self) -> list[tf.TensorSpec]:
-        """Of every call the first results: the handle again, and what is seen."""
+        """Returns the first results of every call: the handle again, and the observation."""
         shape = [self.spec.num_envs, *self.spec.observation_shape]
         return [tf.TensorSpec(self._handle.shape, tf.uint8), tf.TensorSpec(shape, tf.uint8)]
 

@@ -41,7 +41,7 @@ class PressFire(gymnasium.Wrapper):
 
 
 class RepeatAction(gymnasium.Wrapper):
-    """An action lasts so many frames, of which the last is seen as it is."""
+    """Repeats an action for a number of frames, the last of which is observed as it is."""
 
     def __init__(self, env: gymnasium.Env, frames: int) -> None:
         super().__init__(env)
@@ -58,23 +58,23 @@ class RepeatAction(gymnasium.Wrapper):
 
 
 def sticky_probability(config: EnvConfig) -> float:
-    """As the config says, else as gymnasium registers these ids (Machado et al., 2018)."""
+    """Returns the config's chance of a sticky action, else gymnasium's (Machado et al., 2018)."""
     given = config.sticky_action_probability
     return STICKY_PROBABILITY if given is None else given
 
 
 def max_steps(config: EnvConfig) -> int:
-    """Of an episode, those of its start not counted."""
+    """Returns the most steps of an episode, those of its start not counted."""
     return config.max_episode_steps or MAX_FRAMES // config.atari.frame_skip
 
 
 def make_ale(config: EnvConfig) -> HostEnvironment:
-    """ale-py's own vector environment, stepped from within the graph where that can be."""
+    """Returns ale-py's own vector environment, stepped from within the graph where possible."""
     return adapt_ale(make_ale_vector(config), config)
 
 
 def make_ale_vector(config: EnvConfig) -> VectorEnv:
-    """An `AtariVectorEnv`, which steps the emulators on threads."""
+    """Returns an `AtariVectorEnv`, which steps the emulators on threads."""
     from ale_py.vector_env import AtariVectorEnv
 
     atari, game = config.atari, registered(f"ale_py:{config.id}").kwargs["game"]
@@ -94,7 +94,7 @@ def make_ale_vector(config: EnvConfig) -> VectorEnv:
         maxpool=atari.max_pool and atari.frame_skip > 1,
         noop_max=atari.noop_max + 1,  # exclusive there
         use_fire_reset=atari.fire_reset,
-        # of the whole game: the learner may clip rewards, and the adapter sees to lost lives
+        # of the whole game: the learner may clip rewards, and the adapter handles lost lives
         reward_clipping=False,
         episodic_life=False,
         life_loss_info=False,
@@ -102,7 +102,7 @@ def make_ale_vector(config: EnvConfig) -> VectorEnv:
 
 
 def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
-    """ale-py's vector environment behind our contract."""
+    """Returns ale-py's vector environment behind our contract."""
     from a2c_tf.envs.host import ale
 
     in_graph = config.atari.grayscale and ale.is_available()
@@ -111,7 +111,7 @@ def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
-    """Gymnasium's environment of one emulator, in wrappers that do the same to its frames."""
+    """Returns gymnasium's environments, in wrappers that do the same to the frames."""
     vector_env = make_vector(
         f"ale_py:{config.id}",
         config.num_envs,
@@ -132,7 +132,17 @@ def adapt(
     backend: str,
     kind: type[HostEnvironment] = HostEnvironment,
 ) -> HostEnvironment:
-    """The vector environment behind our contract."""
+    """Returns the vector environment behind our contract.
+
+    Args:
+      vector_env: steps the games.
+      config: settings of the environment.
+      backend: the library that the vector environment comes from.
+      kind: the adapter's class.
+
+    Returns:
+      An adapter with the game's action meanings and limit.
+    """
     return kind(
         vector_env,
         config.id,
@@ -156,13 +166,13 @@ def _wrap(atari: AtariConfig, limit: int, env: gymnasium.Env) -> gymnasium.Env:
 
 
 def _in_planes(vector_env: VectorEnv, atari: AtariConfig) -> VectorEnv:
-    """Frames in colour `[stack, H, W, 3]` as `[3 stack, H, W]`, an image to every network."""
+    """Turns frames in colour `[stack, H, W, 3]` into `[3 stack, H, W]`, an image to networks."""
     if atari.grayscale:
         return vector_env
     shape = (COLORS * atari.frame_stack, atari.screen_size, atari.screen_size)
     return TransformObservation(
         vector_env,
-        lambda frames: np.moveaxis(frames, -1, 2).reshape(-1, *shape),
+        lambda frames: np.moveaxis(frames, -1, 2).reshape(-1, *shape),  # [B, 3 stack, H, W]
         single_observation_space=Box(0, 255, shape, np.uint8),
     )
 

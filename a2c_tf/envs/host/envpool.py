@@ -20,18 +20,18 @@ NO_LIMIT = 2**31 - 1
 
 
 def has(env_id: str) -> bool:
-    """Whether EnvPool has the environment."""
+    """Returns whether EnvPool has the environment."""
     return _name(env_id) in ids()
 
 
 def ids() -> list[str]:
-    """All environments of EnvPool by its own ids, which have no `ALE/`."""
+    """Returns the ids of all environments of EnvPool, which have no `ALE/` there."""
     names: list[str] = importlib.import_module("envpool").list_all_envs()
     return names
 
 
 def make_envpool(config: EnvConfig) -> HostEnvironment:
-    """The environment that `config` names; its id may be that of an `ALE/` game."""
+    """Returns the environment that `config` names, which may be an `ALE/` game."""
     settings = {"num_threads": config.num_threads}
     if config.id.startswith(PREFIX):
         vector_env = EnvPoolVectorEnv(
@@ -54,13 +54,13 @@ def make_envpool(config: EnvConfig) -> HostEnvironment:
 
 
 class EnvPoolVectorEnv(VectorEnv):
-    """A pool of environments, made anew by each reset, since a pool has one seed for good.
+    """Steps a pool of environments; each reset makes another pool, since a pool has one seed.
 
     Args:
       config: id and number of environments.
-      settings: what `envpool.make` takes beside.
+      settings: further arguments of `envpool.make`.
       frame_stack: frames to stack here, zeros before the first, where EnvPool would repeat it;
-        0: none.
+        0: frames are not stacked.
     """
 
     def __init__(self, config: EnvConfig, settings: dict[str, Any], frame_stack: int = 0) -> None:
@@ -82,12 +82,12 @@ class EnvPoolVectorEnv(VectorEnv):
 
     @property
     def is_atari(self) -> bool:
-        """Whether it has settings of DeepMind's recipe, of which EnvPool's defaults are others."""
+        """Returns whether it has the settings of DeepMind's recipe."""
         return hasattr(self._pool.spec.config, "episodic_life")
 
     @property
     def max_episode_steps(self) -> int | None:
-        """After which EnvPool truncates an episode; None: never."""
+        """Returns the steps after which EnvPool truncates an episode; None: never."""
         limit = int(self._pool.spec.config.max_episode_steps)
         return None if limit == NO_LIMIT else limit
 
@@ -131,7 +131,7 @@ class EnvPoolVectorEnv(VectorEnv):
         return pool
 
     def _stacked(self, frames: np.ndarray) -> np.ndarray:
-        """The newest frame last; `[B, planes, ...]` gives `[B, stack * planes, ...]`."""
+        """Returns `[B, planes, ...]` as a stack `[B, stack * planes, ...]`, the newest last."""
         if self._stack is None:
             return frames
         planes = frames.shape[1]
@@ -141,12 +141,12 @@ class EnvPoolVectorEnv(VectorEnv):
 
 
 def _rows(flags: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """`[B]` as `[B, 1, ...]`."""
+    """Returns flags `[B]` as `[B, 1, ...]`."""
     return flags.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def _atari(config: EnvConfig) -> dict[str, Any]:
-    """EnvPool's names for the settings; its own defaults are others."""
+    """Returns the settings by EnvPool's names, whose defaults differ."""
     atari = config.atari
     if atari.noop_max == 0:
         raise ValueError("env.atari.noop_max=0: envpool plays at least one; use backend ale")

@@ -28,14 +28,17 @@ def make_vector(
     wrap: Wrap | None = None,
     **settings: Any,
 ) -> VectorEnv:
-    """`num_envs` environments of that id.
+    """Returns a vector of `num_envs` environments of that id.
 
     Args:
       env_id: gymnasium's, or `my_module:MyEnv-v0`.
       num_envs: B.
       vectorization: `sync`, `async`, or None: the environment's own vector version if it has one.
       wrap: puts wrappers around each; picklable.
-      settings: what `gymnasium.make` takes beside.
+      settings: further arguments of `gymnasium.make`.
+
+    Returns:
+      A vector environment that the caller closes.
     """
     spec = registered(env_id)
     if vectorization is None and wrap is None and spec.vector_entry_point is not None:
@@ -50,7 +53,7 @@ def make_vector(
 
 
 def registered(env_id: str) -> gymnasium.envs.registration.EnvSpec:
-    """What gymnasium knows of the id, whose module it imports first if it names one."""
+    """Returns gymnasium's entry for the id, after importing the module that it may name."""
     module, _, name = env_id.rpartition(":")
     if module:
         importlib.import_module(module)

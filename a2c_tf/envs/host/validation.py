@@ -93,11 +93,17 @@ class ValidatedEnv(gymnasium.Wrapper):
 def check_declared(
     parts: Mapping[str, gymnasium.Space], arrays: Sequence[np.ndarray], num_envs: int, step: int
 ) -> None:
-    """Checks what a vector environment observes, where each is not watched on its own.
+    """Checks what a vector environment observes, whose sub-environments are not checked each.
+
+    Args:
+      parts: the space of each array, by name.
+      arrays: what was observed, in the same order.
+      num_envs: B.
+      step: counted from the reset of all.
 
     Raises:
       BrokenEnvironmentError: for another shape than `[num_envs, ...]`, or another dtype, with the
-        step, counted from the reset of all.
+        step.
     """
     for (name, part), array in zip(parts.items(), arrays, strict=True):
         if wrong := _undeclared(part, array, (num_envs, *(part.shape or ()))):
@@ -107,8 +113,14 @@ def check_declared(
 def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> None:
     """Checks that there are a reward and both flags of an end for each sub-environment.
 
+    Args:
+      reward: expected to be numbers `[B]`.
+      ends: terminated and truncated, expected to be bool `[B]`.
+      num_envs: B.
+      step: counted from the reset of all.
+
     Raises:
-      BrokenEnvironmentError: where there are not, with the step.
+      BrokenEnvironmentError: where one is missing, with the step.
     """
     if not _are_numbers(reward, (num_envs,)):
         raise BrokenEnvironmentError(
@@ -123,7 +135,12 @@ def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> No
 
 
 def check_finite(name: str, array: np.ndarray, step: int) -> None:
-    """Checks an array `[B, ...]` as TensorFlow is to have it.
+    """Checks that the numbers of an array are finite.
+
+    Args:
+      name: of the array, for the error.
+      array: `[B, ...]` in the dtype that TensorFlow receives.
+      step: counted from the reset of all.
 
     Raises:
       NonFiniteError: for a number that is not finite, with the sub-environment and the step.
@@ -135,7 +152,7 @@ def check_finite(name: str, array: np.ndarray, step: int) -> None:
 
 
 def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
-    """How the array differs from its declaration, or nothing."""
+    """Returns how the array differs from its declaration; empty where it does not."""
     if array.shape != shape:
         return f"has shape {list(array.shape)}; its space declares {list(shape)}"
     dtype = space.dtype or array.dtype

@@ -1,1 +1,1 @@
-"""MinAtar's games (Young and Tian, 2019, arXiv:1903.03176), written afresh from their rules."""
+"""MinAtar's games (Young and Tian, 2019, arXiv:1903.03176), written again from their rules."""

@@ -23,7 +23,7 @@ RAMP_PERIOD = 100
 
 
 class AsterixState(NamedTuple):
-    """The whole game; a field is `[B]` unless it says otherwise, boards are bits."""
+    """Holds the whole game; a field is `[B]` unless it says otherwise, boards are bits."""
 
     player_y: tf.Tensor  # int32
     player_x: tf.Tensor  # int32
@@ -39,7 +39,7 @@ class AsterixState(NamedTuple):
 
 
 class Asterix(RampingGame[AsterixState]):
-    """Reward 1 for each gold; `v0` has MinAtar's six actions, `v1` all but fire."""
+    """Pays 1 for each gold; `v0` has MinAtar's six actions, `v1` all but fire."""
 
     channels = 4
     minimal_actions = ACTIONS[:5]
@@ -88,7 +88,7 @@ class Asterix(RampingGame[AsterixState]):
 
 
 def _spawn(game: AsterixState, noise: tf.Tensor) -> AsterixState:
-    """One more entity in a free row where it is time; `noise` is `[3, B]`."""
+    """Adds an entity in a free row where it is time; `noise` is `[3, B]`."""
     from_left, is_gold = noise[0] < 1 / 2, noise[1] < 1 / 3
     row = _random_free_row((game.enemies | game.gold) == 0, noise[2])
     row &= game.spawn_timer == 0
@@ -103,7 +103,7 @@ def _spawn(game: AsterixState, noise: tf.Tensor) -> AsterixState:
 
 
 def _random_free_row(free: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """One of the rows `free` `[10, B]`, of those that entities cross, or none; `[10, B]` bool."""
+    """Chooses one of the rows `free` `[10, B]` that entities cross, if any; `[10, B]` bool."""
     rows = tf.range(SIZE)[:, tf.newaxis]
     free &= (rows >= FIRST_ROW) & (rows <= LAST_ROW)
     rank = tf.cumsum(tf.cast(free, tf.int32), axis=0, exclusive=True)
@@ -112,7 +112,7 @@ def _random_free_row(free: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
 
 def _move_entities(game: AsterixState) -> AsterixState:
-    """Enemies and gold a column on where it is time."""
+    """Moves enemies and gold by a column where it is time."""
     moves = game.move_timer == 0
     return game._replace(
         enemies=tf.where(moves, shift(game.enemies, game.rightward), game.enemies),
@@ -122,19 +122,19 @@ def _move_entities(game: AsterixState) -> AsterixState:
 
 
 def _meet_player(game: AsterixState) -> tuple[AsterixState, tf.Tensor, tf.Tensor]:
-    """Gold under the player is taken; whether an enemy was there, and whether gold was, `[B]`."""
+    """Takes gold under the player; returns whether an enemy, and whether gold was there, `[B]`."""
     player = at(game.player_y, game.player_x)
     caught, found = meet(game.enemies, player), meet(game.gold, player)
     return game._replace(gold=game.gold & ~player), caught, found
 
 
 def _tick(timer: tf.Tensor, period: tf.Tensor) -> tf.Tensor:
-    """A timer that went off at 0 starts anew; it counts in the same step."""
+    """Counts a timer down, which starts again after 0 and counts in the same step."""
     return tf.where(timer == 0, period, timer) - 1
 
 
 def _ramp(game: AsterixState) -> AsterixState:
-    """Shorter periods for spawning, and every second time for moving, until both are 1."""
+    """Shortens the period of spawning, and every second time that of moving, until both are 1."""
     goes_on = (game.spawn_period > 1) | (game.move_period > 1)
     due = goes_on & (game.ramp_timer < 0)
     odd = game.ramps % 2 == 1

@@ -18,7 +18,7 @@ ACTIONS = ("noop", "left", "up", "right", "down", "fire")
 
 
 class MinAtarGame(GraphEnvironment[Game]):
-    """Is a game of that name, in one of MinAtar's two versions.
+    """Describes a game named as its class, in one of MinAtar's two versions.
 
     Args:
       num_envs: B, the number of games.
@@ -53,12 +53,12 @@ class MinAtarGame(GraphEnvironment[Game]):
         return boards.draw(self.observe(state.game)[0].numpy(), self.layers)
 
     def _fill(self, value: int | bool) -> tf.Tensor:
-        """`value` in every environment, `[B]`."""
+        """Returns `value` for every environment, `[B]`."""
         return tf.fill([self.spec.num_envs], value)
 
 
 class RampingGame(MinAtarGame[Game]):
-    """Is a game that gets harder with time, unless `ramping` is False."""
+    """Describes a game that gets harder with time, unless `ramping` is False."""
 
     def __init__(self, *arguments: Any, ramping: bool = True, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -66,7 +66,16 @@ class RampingGame(MinAtarGame[Game]):
 
 
 def chosen(action: tf.Tensor, meaning: str, spec: EnvSpec) -> tf.Tensor:
-    """Where `action` `[B]` is the one of that meaning, `[B]` bool."""
+    """Returns where the action of that meaning is chosen.
+
+    Args:
+      action: `[B]` int32.
+      meaning: one of ACTIONS; nobody chooses it where the game lacks it.
+      spec: says which actions the game has.
+
+    Returns:
+      `[B]` bool.
+    """
     if meaning not in spec.action_meanings:
         return tf.zeros_like(action, tf.bool)
     return action == spec.action_meanings.index(meaning)

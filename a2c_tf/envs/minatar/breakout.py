@@ -23,7 +23,7 @@ PADDLE_ROW = SIZE - 1
 
 
 class BreakoutState(NamedTuple):
-    """The whole game; a field is `[B]` unless it says otherwise."""
+    """Holds the whole game; a field is `[B]` unless it says otherwise."""
 
     ball_y: tf.Tensor  # int32
     ball_x: tf.Tensor  # int32
@@ -36,7 +36,7 @@ class BreakoutState(NamedTuple):
 
 
 class Breakout(MinAtarGame[BreakoutState]):
-    """Reward 1 for each brick; `v0` has MinAtar's six actions, `v1` noop, left and right."""
+    """Pays 1 for each brick; `v0` has MinAtar's six actions, `v1` noop, left and right."""
 
     channels = 4
     minimal_actions = ("noop", "left", "right")
@@ -99,7 +99,7 @@ class Breakout(MinAtarGame[BreakoutState]):
 
 
 def _fly_sideways(game: BreakoutState) -> tuple[tf.Tensor, tf.Tensor]:
-    """The ball's next column and its direction, turned where it met a side wall."""
+    """Returns the ball's next column and its direction, turned where it met a side wall."""
     rightward = (game.direction == UP_RIGHT) | (game.direction == DOWN_RIGHT)
     x = game.ball_x + tf.where(rightward, 1, -1)
     inside = tf.clip_by_value(x, 0, SIZE - 1)
@@ -108,18 +108,18 @@ def _fly_sideways(game: BreakoutState) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _bounce(direction: tf.Tensor, flipped: tf.Tensor, reversed_: tf.Tensor) -> tf.Tensor:
-    """Up becomes down where `flipped`; where `reversed_` the ball goes back where it came from."""
+    """Turns up into down where `flipped`, and the ball back to where it was where `reversed_`."""
     direction = tf.where(flipped, 3 - direction, direction)
     return tf.where(reversed_, tf.bitwise.bitwise_xor(direction, 2), direction)
 
 
 def _refill(bricks: tf.Tensor, at_floor: tf.Tensor) -> tf.Tensor:
-    """All bricks anew where the ball reaches the floor and none is left."""
+    """Puts all bricks back where the ball reaches the floor and no brick is left."""
     cleared = tf.reduce_all(bricks == 0, axis=0)
     return tf.where(cleared & at_floor, _wall(), bricks)
 
 
 def _wall() -> tf.Tensor:
-    """All bricks, `[10, 1]`."""
+    """Returns all bricks, `[10, 1]`."""
     rows, (first, last) = tf.range(SIZE)[:, tf.newaxis], BRICK_ROWS
     return tf.where((rows >= first) & (rows <= last), FULL_ROW, 0)

@@ -25,7 +25,7 @@ TIME_LIMIT = 2500
 
 
 class FreewayState(NamedTuple):
-    """The whole game; a field is `[B]` unless it says otherwise."""
+    """Holds the whole game; a field is `[B]` unless it says otherwise."""
 
     chicken: tf.Tensor  # int32, its row
     car: tf.Tensor  # [10, B] int32, column of each row's; of rows without one it says nothing
@@ -36,7 +36,7 @@ class FreewayState(NamedTuple):
 
 
 class Freeway(MinAtarGame[FreewayState]):
-    """Reward 1 for each crossing; `v0` has MinAtar's six actions, `v1` noop, up and down."""
+    """Pays 1 for each crossing; `v0` has MinAtar's six actions, `v1` noop, up and down."""
 
     channels = 7
     minimal_actions = ("noop", "up", "down")
@@ -97,20 +97,20 @@ class Freeway(MinAtarGame[FreewayState]):
 
 
 def _has_car() -> tf.Tensor:
-    """Which rows do, `[10, 1]` bool."""
+    """Returns which rows have a car, `[10, 1]` bool."""
     rows = tf.range(SIZE)[:, tf.newaxis]
     return (rows >= FIRST_ROW) & (rows <= LAST_ROW)
 
 
 def _beside(column: tf.Tensor, rightward: tf.Tensor) -> tf.Tensor:
-    """The next column, across the edge of the board too."""
+    """Returns the next column, which wraps around the edge of the board."""
     right = tf.where(column == SIZE - 1, 0, column + 1)
     left = tf.where(column == 0, SIZE - 1, column - 1)
     return tf.where(rightward, right, left)
 
 
 def _random_speed(noise: tf.Tensor) -> tf.Tensor:
-    """Speeds `[10, B]`, all alike, of uniform numbers `[5, B]`: each decides on two rows."""
+    """Draws speeds `[10, B]`, all alike, from uniform numbers `[5, B]`: each decides two rows."""
     pair = tf.cast(noise * SPEEDS**2, tf.int32)
-    number = tf.concat([pair // SPEEDS, pair % SPEEDS], axis=0)
+    number = tf.concat([pair // SPEEDS, pair % SPEEDS], axis=0)  # [10, B]
     return tf.where(number < SLOWEST, number - SLOWEST, number - SLOWEST + 1)

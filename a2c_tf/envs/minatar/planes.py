@@ -14,20 +14,20 @@ BITS = 1 << np.arange(SIZE, dtype=np.uint16)[:, np.newaxis, np.newaxis]  # [10, 
 
 
 def rows_to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Boards `[10, B]` int32 whose numbers are rows: bit x of number y is the cell (y, x)."""
+    """Converts boards `[10, B]` int32 of rows: bit x of number y is the cell (y, x)."""
     return _to_planes(_stack(boards)[:, tf.newaxis] & BITS)
 
 
 def columns_to_planes(boards: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Boards `[10, B]` int32 whose numbers are columns: bit y of number x is the cell (y, x)."""
+    """Converts boards `[10, B]` int32 of columns: bit y of number x is the cell (y, x)."""
     return _to_planes(_stack(boards) & BITS[:, tf.newaxis])
 
 
 def _stack(boards: Sequence[tf.Tensor]) -> tf.Tensor:
-    """`[10, C, B]` uint16, twice as many in a vector as of int32."""
+    """Returns `[10, C, B]` uint16, of which a vector holds twice as many as of int32."""
     return materialized(tf.stack([tf.cast(board, tf.uint16) for board in boards], axis=1))
 
 
 def _to_planes(cells: tf.Tensor) -> tf.Tensor:
-    """Cells `[10, 10, C, B]`, occupied where they are not 0."""
-    return tf.transpose(cells != 0, [3, 0, 1, 2])
+    """Returns planes of cells `[10, 10, C, B]`, occupied where they are not 0."""
+    return tf.transpose(cells != 0, [3, 0, 1, 2])  # [B, 10, 10, C]

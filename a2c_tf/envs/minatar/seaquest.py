@@ -31,7 +31,7 @@ DIVER_PERIOD = 30
 
 
 class SeaquestState(NamedTuple):
-    """The whole game; a field is `[B]` unless it says otherwise."""
+    """Holds the whole game; a field is `[B]` unless it says otherwise."""
 
     sub_y: tf.Tensor  # int32
     sub_x: tf.Tensor  # int32
@@ -52,7 +52,7 @@ class SeaquestState(NamedTuple):
 
 
 class Seaquest(RampingGame[SeaquestState]):
-    """Reward 1 for each enemy, and up to 10 for six divers; both versions have all six actions."""
+    """Pays 1 for each enemy, and up to 10 for six divers; both versions have all six actions."""
 
     channels = 10
     minimal_actions = ACTIONS
@@ -101,7 +101,7 @@ class Seaquest(RampingGame[SeaquestState]):
         divers, diver_trails = seaquest_divers.boards(game.divers)
         trails = shift(fish | subs, ~game.enemies.rightward) | diver_trails
         gauge = tf.maximum(game.oxygen, 0) * GAUGE // MOST_OXYGEN
-        carried = bit(tf.maximum(game.carried, 0)) - 1  # so many bits
+        carried = bit(tf.maximum(game.carried, 0)) - 1  # as many bits as divers
         carried = tf.bitwise.left_shift(carried, SIZE - 1 - tf.maximum(game.carried, 0))
         planes = [
             sub,
@@ -135,7 +135,7 @@ class Seaquest(RampingGame[SeaquestState]):
         )
 
     def _breathe(self, game: SeaquestState) -> tuple[SeaquestState, tf.Tensor, tf.Tensor]:
-        """Oxygen used up below the surface, and what happens there; reward and end `[B]`."""
+        """Uses oxygen up below the surface, and pays or ends there; reward and end `[B]`."""
         diving = game.sub_y > 0
         arrives = ~diving & ~game.surfaced
         surfaces = arrives & (game.carried != 0)
@@ -154,7 +154,7 @@ class Seaquest(RampingGame[SeaquestState]):
 
 
 def _spawn(game: SeaquestState, noise: tf.Tensor) -> SeaquestState:
-    """An enemy and a diver where it is time; `noise` is `[5, B]`."""
+    """Adds an enemy and a diver where it is time; `noise` is `[5, B]`."""
     enemy, diver = game.spawn_timer == 0, game.diver_timer == 0
     row = seaquest_enemies.random_row(noise[4])
     enemies = seaquest_enemies.load(game.enemies)
@@ -167,7 +167,7 @@ def _spawn(game: SeaquestState, noise: tf.Tensor) -> SeaquestState:
 
 
 def _shoot_down(game: SeaquestState) -> SeaquestState:
-    """A bullet takes the first fish of its cell, or where there is none the first submarine."""
+    """Removes, with each bullet, the first fish of its cell, or else the first submarine."""
     fish, bullets = game.enemies.fish, game.bullets
     struck = seaquest_enemies.first_in(fish, board(bullets))
     left = seaquest_bullets.remove(bullets, cells(struck))
@@ -180,7 +180,7 @@ def _shoot_down(game: SeaquestState) -> SeaquestState:
 
 
 def _move_subs(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
-    """Enemy submarines move, run into bullets and shoot; and whether one met ours, `[B]`."""
+    """Moves enemy submarines, which meet bullets and shoot; returns whether one met ours, `[B]`."""
     here, enemies = at(game.sub_y, game.sub_x), game.enemies
     subs, entered = seaquest_enemies.advance(enemies.subs, enemies.rightward, game.move_period)
     loading, _ = seaquest_enemies.advance(enemies.loading, enemies.rightward, game.move_period)
@@ -203,7 +203,7 @@ def _move_enemy_bullets(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
 
 
 def _move_fish(game: SeaquestState) -> tuple[SeaquestState, tf.Tensor]:
-    """Fish move and run into bullets; and whether one met the submarine, `[B]`."""
+    """Moves fish, which run into bullets; returns whether one met the submarine, `[B]`."""
     here, enemies = at(game.sub_y, game.sub_x), game.enemies
     fish, entered = seaquest_enemies.advance(enemies.fish, enemies.rightward, game.move_period)
     struck = entered & board(game.bullets)
@@ -223,7 +223,7 @@ def _tick(game: SeaquestState) -> SeaquestState:
 
 
 def _ramp(game: SeaquestState, surfaces: tf.Tensor) -> SeaquestState:
-    """Shorter periods for spawning, and every second time for moving, down to 1 and 2."""
+    """Shortens the period of spawning, every second time that of moving, down to 1 and 2."""
     can = (game.spawn_period > 1) | (game.move_period > SHORTEST_MOVE_PERIOD)
     due = surfaces & can
     shorter = game.move_period - game.ramps % 2

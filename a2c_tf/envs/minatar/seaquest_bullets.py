@@ -11,20 +11,29 @@ from a2c_tf.envs.minatar.board import SIZE
 
 
 class Bullets(NamedTuple):
-    """Boards of bits `[10, B]` int32; two in one cell that fly one way could not be told apart."""
+    """Holds boards of bits `[10, B]` int32; two bullets of one cell and direction are one bit."""
 
     leftward: tf.Tensor
     rightward: tf.Tensor
 
 
 def none(num_envs: int) -> Bullets:
-    """Empty boards."""
+    """Returns empty boards."""
     empty = tf.zeros([SIZE, num_envs], tf.int32)
     return Bullets(empty, empty)
 
 
 def fire(bullets: Bullets, cells: tf.Tensor, rightward: tf.Tensor) -> Bullets:
-    """One more in each of the cells `[10, B]`."""
+    """Adds a bullet in each of the cells.
+
+    Args:
+      bullets: those there are.
+      cells: `[10, B]` int32, a board.
+      rightward: bool, broadcast against the cells: which way the new ones fly.
+
+    Returns:
+      The bullets with the new ones.
+    """
     return Bullets(
         bullets.leftward | tf.where(rightward, 0, cells),
         bullets.rightward | tf.where(rightward, cells, 0),
@@ -32,16 +41,16 @@ def fire(bullets: Bullets, cells: tf.Tensor, rightward: tf.Tensor) -> Bullets:
 
 
 def fly(bullets: Bullets) -> Bullets:
-    """All one column on; those at the edge are gone."""
+    """Moves all by one column; those at the edge are gone."""
     left = tf.bitwise.right_shift(bullets.leftward, 1)
     return Bullets(left, tf.bitwise.left_shift(bullets.rightward, 1) & FULL_ROW)
 
 
 def remove(bullets: Bullets, cells: tf.Tensor) -> Bullets:
-    """Without those in the cells `[10, B]`."""
+    """Returns the bullets without those in the cells `[10, B]`."""
     return Bullets(bullets.leftward & ~cells, bullets.rightward & ~cells)
 
 
 def board(bullets: Bullets) -> tf.Tensor:
-    """The cells with a bullet, whichever way it flies, `[10, B]` int32."""
+    """Returns the cells with a bullet, whichever way it flies, `[10, B]` int32."""
     return bullets.leftward | bullets.rightward

@@ -27,7 +27,7 @@ WAVE_COLUMNS = (2, 7)
 
 
 class SpaceInvadersState(NamedTuple):
-    """The whole game; a field is `[B]` unless it says otherwise, boards are columns of bits."""
+    """Holds the whole game; a field is `[B]` unless it says otherwise, boards are bit columns."""
 
     cannon: tf.Tensor  # int32, its column
     aliens: tf.Tensor  # [10, B] int32
@@ -41,7 +41,7 @@ class SpaceInvadersState(NamedTuple):
 
 
 class SpaceInvaders(RampingGame[SpaceInvadersState]):
-    """Reward 1 for each alien; `v0` has MinAtar's six actions, `v1` noop, left, right, fire."""
+    """Pays 1 for each alien; `v0` has MinAtar's six actions, `v1` noop, left, right, fire."""
 
     channels = 6
     minimal_actions = ("noop", "left", "right", "fire")
@@ -103,7 +103,7 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
     def _act(
         self, game: SpaceInvadersState, action: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The cannon's column, its bullets a row further up, and the timer of its shots."""
+        """Returns the cannon's column, its bullets a row further up, and the timer of its shots."""
         fires = chosen(action, "fire", self.spec) & (game.shot_timer == 0)
         right = tf.cast(chosen(action, "right", self.spec), tf.int32)
         left = tf.cast(chosen(action, "left", self.spec), tf.int32)
@@ -112,7 +112,7 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
         return cannon, _move_up(game.bullets) | shot, tf.where(fires, COOLDOWN, game.shot_timer)
 
     def _next_wave(self, game: SpaceInvadersState) -> SpaceInvadersState:
-        """All aliens anew where none is left, and faster."""
+        """Puts all aliens back where no alien is left, and makes them faster."""
         cleared = tf.reduce_all(game.aliens == 0, axis=0)
         aliens = tf.where(cleared, _wave(), game.aliens)
         if not self.ramping:
@@ -122,20 +122,20 @@ class SpaceInvaders(RampingGame[SpaceInvadersState]):
 
 
 def _wave() -> tf.Tensor:
-    """The aliens that a wave starts with, `[10, 1]`."""
+    """Returns the aliens that a wave starts with, `[10, 1]`."""
     x, (first, last) = tf.range(SIZE)[:, tf.newaxis], WAVE_COLUMNS
     return tf.where((x >= first) & (x <= last), WAVE_ROWS, 0)
 
 
 def _at(y: int, x: tf.Tensor) -> tf.Tensor:
-    """A board with the one cell (y, x), `x` `[B]`."""
+    """Returns a board with the one cell (y, x), `x` `[B]`."""
     return tf.where(is_row(x), 1 << y, 0)
 
 
 def _march(
     game: SpaceInvadersState,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Where it is time: aliens moved, their direction, timer, and whether they came too low."""
+    """Moves the aliens where it is time; returns them, direction, timer, if they are too low."""
     moves = game.move_timer == 0
     timer = tf.where(moves, tf.minimum(count(game.aliens), game.move_period), game.move_timer)
     edge = tf.where(game.rightward, game.aliens[-1], game.aliens[0])
@@ -148,7 +148,7 @@ def _march(
 
 
 def _shooter(aliens: tf.Tensor, cannon: tf.Tensor) -> tf.Tensor:
-    """The lowest alien of the column nearest to the cannon, the left one of two; a board."""
+    """Returns a board of the lowest alien in the column nearest to the cannon, the left of two."""
     offset = tf.range(SIZE)[:, tf.newaxis] - cannon
     order = 2 * tf.abs(offset) + tf.cast(offset > 0, tf.int32)  # no two columns are equally near
     order = tf.where(aliens != 0, order, 2 * SIZE)
@@ -157,7 +157,7 @@ def _shooter(aliens: tf.Tensor, cannon: tf.Tensor) -> tf.Tensor:
 
 
 def _highest_bit(columns: tf.Tensor) -> tf.Tensor:
-    """The lowest cell of each column alone."""
+    """Returns the lowest cell of each column alone."""
     filled = columns
     for distance in (1, 2, 4, 8):
         filled |= tf.bitwise.right_shift(filled, distance)

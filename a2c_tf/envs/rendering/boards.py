@@ -15,10 +15,10 @@ GAP_WIDTH = 1  # pixels at each side of a cell
 
 
 class Layer(NamedTuple):
-    """How one plane looks."""
+    """Says how one plane looks."""
 
     channel: int
-    """of the planes that are drawn."""
+    """the number of the plane."""
     color: Color
     inset: int = GAP_WIDTH
     """pixels of the cell at each side that stay as they were, so that small things can be seen
@@ -26,7 +26,7 @@ class Layer(NamedTuple):
 
 
 def draw(planes: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
-    """The frame of `planes` `[H, W, C]`; `layers` from the lowest to the highest."""
+    """Returns the frame of `planes` `[H, W, C]`; `layers` from the lowest to the highest."""
     height, width, _ = planes.shape
     size = LONGER_SIDE // max(height, width)
     frame = np.full([height * size, width * size, 3], GAP, np.uint8)

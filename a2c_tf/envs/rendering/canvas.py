@@ -17,10 +17,10 @@ Point = Sequence[float]
 
 
 class Canvas:
-    """A picture of the world between two corners, y upwards.
+    """Draws the world between two corners, y upwards.
 
     Args:
-      width: of the frame in pixels; its height follows.
+      width: pixels of the frame; its height follows.
       low: left and lower end in the world's units.
       high: right and upper end.
     """
@@ -34,22 +34,34 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
-        """A filled area."""
+        """Draws a filled area."""
         self._draw.polygon(self._place(points), fill=color)
 
     def line(self, points: Sequence[Point], color: Color, width: float) -> None:
-        """A line through points, round where it bends and at its ends."""
+        """Draws a line through points, round where it bends and at its ends.
+
+        Args:
+          points: from one end to the other.
+          color: red, green and blue, 0 to 255.
+          width: in the world's units.
+        """
         placed = self._place(points)
         self._draw.line(placed, fill=color, width=round(width * self._pixels), joint="curve")
         for end in (points[0], points[-1]):
             self.disc(end, width / 2, color)
 
     def disc(self, center: Point, radius: float, color: Color) -> None:
-        """A filled circle."""
+        """Draws a filled circle.
+
+        Args:
+          center: of the circle.
+          radius: in the world's units.
+          color: red, green and blue, 0 to 255.
+        """
         self._draw.circle(self._place([center])[0], radius * self._pixels, fill=color)
 
     def frame(self) -> np.ndarray:
-        """What was drawn, `[H, W, 3]` uint8."""
+        """Returns what was drawn, `[H, W, 3]` uint8."""
         return np.asarray(self._image.resize(self._size, Image.Resampling.BOX))
 
     def _place(self, points: Sequence[Point]) -> list[tuple[float, float]]:

@@ -20,7 +20,17 @@ FORCE = (214, 84, 70)
 
 
 def cart_pole(position: float, angle: float, limit: float, pole_length: float) -> np.ndarray:
-    """A cart at `position` between ± `limit`, its pole `angle` to the right of upright."""
+    """Draws a cart with a pole on its track.
+
+    Args:
+      position: of the cart, m.
+      angle: of the pole, rad to the right of upright.
+      limit: where the track ends at either side, m.
+      pole_length: m.
+
+    Returns:
+      A frame `[H, W, 3]` uint8.
+    """
     canvas = Canvas(LONGER_SIDE, (-limit, -0.5), (limit, 1.7))
     canvas.line([(-limit, 0), (limit, 0)], FAINT, 0.02)
     canvas.polygon(_box(position, 0.0, 0.5, 0.3), INK)
@@ -31,7 +41,17 @@ def cart_pole(position: float, angle: float, limit: float, pole_length: float) -
 
 
 def acrobot(angle_1: float, angle_2: float, link_length: float, goal: float) -> np.ndarray:
-    """Two links: the first `angle_1` left or right of hanging, the second `angle_2` from it."""
+    """Draws two links that hang from a fixed end.
+
+    Args:
+      angle_1: of the first link, rad from hanging.
+      angle_2: of the second link, rad from the first one's direction.
+      link_length: of either link, m.
+      goal: height above the fixed end, m.
+
+    Returns:
+      A frame `[H, W, 3]` uint8.
+    """
     reach = 2.2 * link_length
     canvas = Canvas(LONGER_SIDE, (-reach, -reach), (reach, reach))
     canvas.line([(-reach, goal), (reach, goal)], FORCE, 0.02)
@@ -46,7 +66,17 @@ def acrobot(angle_1: float, angle_2: float, link_length: float, goal: float) -> 
 
 
 def mountain_car(position: float, low: float, high: float, goal: float) -> np.ndarray:
-    """A car at `position` of the valley from `low` to `high`, and a flag at `goal`."""
+    """Draws a car in a valley, and a flag.
+
+    Args:
+      position: of the car.
+      low: the valley's left end.
+      high: its right end.
+      goal: position of the flag.
+
+    Returns:
+      A frame `[H, W, 3]` uint8.
+    """
     canvas = Canvas(LONGER_SIDE, (low, 0.0), (high, 1.25))
     ground = [(x, _height(x)) for x in np.linspace(low, high, 200)]
     canvas.polygon([(low, 0.0), *ground, (high, 0.0)], HILL)
@@ -64,7 +94,16 @@ def mountain_car(position: float, low: float, high: float, goal: float) -> np.nd
 
 
 def pendulum(angle: float, torque: float, max_torque: float) -> np.ndarray:
-    """A rod `angle` to the left of upright, and an arc that shows the motor's torque."""
+    """Draws a rod, and an arc that shows the motor's torque.
+
+    Args:
+      angle: rad to the left of upright.
+      torque: N m.
+      max_torque: the motor's most, N m.
+
+    Returns:
+      A frame `[H, W, 3]` uint8.
+    """
     canvas = Canvas(LONGER_SIDE, (-1.5, -1.5), (1.5, 1.5))
     pivot = (0.0, 0.0)
     canvas.line([pivot, _end(pivot, -angle, 1.0)], WOOD, 0.18)
@@ -74,7 +113,7 @@ def pendulum(angle: float, torque: float, max_torque: float) -> np.ndarray:
 
 
 def _turning(canvas: Canvas, strength: float) -> None:
-    """An arrow around the middle, to the left above 0; the stronger, the longer."""
+    """Draws an arrow around the middle, to the left above 0; the stronger, the longer."""
     if abs(strength) < 0.05:
         return
     turn = math.copysign(0.35 + 1.2 * abs(strength), strength)
@@ -93,22 +132,22 @@ def _turning(canvas: Canvas, strength: float) -> None:
 
 
 def _height(x: float) -> float:
-    """Of the valley's ground, as gymnasium draws it."""
+    """Returns the height of the valley's ground, as gymnasium draws it."""
     return 0.45 * math.sin(3 * x) + 0.55
 
 
 def _end(start: Point, angle: float, length: float) -> Point:
-    """Where a rod ends that leans `angle` to the right of upright."""
+    """Returns where a rod ends that leans `angle` to the right of upright."""
     return (start[0] + length * math.sin(angle), start[1] + length * math.cos(angle))
 
 
 def _box(x: float, y: float, width: float, height: float) -> list[Point]:
-    """Corners around the middle (x, y)."""
+    """Returns corners around the middle (x, y)."""
     signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     return [(x + a * width / 2, y + b * height / 2) for a, b in signs]
 
 
 def _moved(point: Point, to: Point, angle: float) -> Point:
-    """`point` turned to the left about the origin, which then lies at `to`."""
+    """Turns `point` to the left about the origin, which then lies at `to`."""
     (x, y), sin, cos = point, math.sin(angle), math.cos(angle)
     return (to[0] + x * cos - y * sin, to[1] + x * sin + y * cos)

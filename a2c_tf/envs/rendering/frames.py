@@ -14,13 +14,13 @@ Color = tuple[int, int, int]
 
 
 class DrawingError(CommandError):
-    """An environment of which no picture can be made."""
+    """Says that no picture can be made of an environment."""
 
     exit_code = ExitCode.BAD_CONFIG
 
 
 def from_rendering(picture: object) -> np.ndarray:
-    """A frame of what an environment's `render()` gave; floats are intensities from 0 to 1.
+    """Returns a frame of what an environment's `render()` returned; floats are from 0 to 1.
 
     Raises:
       DrawingError: where that is no RGB picture.
@@ -28,7 +28,7 @@ def from_rendering(picture: object) -> np.ndarray:
     pixels = np.asarray(picture)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype == object:
         raise DrawingError(
-            f"render() gave {pixels.dtype} of shape {list(pixels.shape)}; "
+            f"render() returned {pixels.dtype} of shape {list(pixels.shape)}; "
             "expected an RGB picture [height, width, 3]"
         )
     if np.issubdtype(pixels.dtype, np.floating):
@@ -37,7 +37,7 @@ def from_rendering(picture: object) -> np.ndarray:
 
 
 def is_picture(space: gymnasium.Space) -> bool:
-    """Whether observations are pictures: grey `[H, W]`, with channels, or a stack of such."""
+    """Returns whether observations are pictures: grey `[H, W]`, with channels, or a stack."""
     return (
         isinstance(space, gymnasium.spaces.Box)
         and space.dtype == np.uint8
@@ -47,7 +47,7 @@ def is_picture(space: gymnasium.Space) -> bool:
 
 
 def newest(observation: np.ndarray, is_colored: bool = False) -> np.ndarray:
-    """A frame of an observation, the last one where it is a stack.
+    """Returns a frame of an observation, the last one where it is a stack.
 
     Args:
       observation: `[H, W]`, `[H, W, C]`, `[C, H, W]` or a stack `[S, ...]` of the last two; three
@@ -65,6 +65,6 @@ def newest(observation: np.ndarray, is_colored: bool = False) -> np.ndarray:
 
 
 def enlarged(frame: np.ndarray) -> np.ndarray:
-    """Each pixel as a square, as large as LONGER_SIDE allows."""
+    """Draws each pixel as a square, as large as LONGER_SIDE allows."""
     factor = max(1, LONGER_SIDE // max(frame.shape[:2]))
     return frame.repeat(factor, axis=0).repeat(factor, axis=1)
