@@ -31,6 +31,9 @@ def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
       out: the folder, made or replaced as a whole.
       which: `onnx`, `saved_model` or `all`.
 
+    Returns:
+      How far apart the answers of files and network were.
+
     Raises:
       ParityError: where a file does not act as the agent; `out` stays as it was.
       ConfigError: where `out` cannot be made, or holds other things than an export.

@@ -25,12 +25,12 @@ class ExportError(CommandError):
 
 
 def write_saved_model(inference: Inference, path: Path) -> None:
-    """A SavedModel whose `serving_default` has the inputs and outputs of the ONNX file."""
+    """Writes a SavedModel whose `serving_default` has the inputs and outputs of the ONNX file."""
     tf.saved_model.save(inference, str(path), signatures={"serving_default": inference.act})
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
-    """An ONNX file with a symbolic batch, and inputs and outputs by name.
+    """Writes an ONNX file with a symbolic batch, and inputs and outputs by name.
 
     Raises:
       ExportError: where the network has an operation that ONNX lacks.
@@ -51,7 +51,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
 
 
 def run_saved_model(path: Path) -> Runner:
-    """The SavedModel at `path` as a function."""
+    """Returns the SavedModel at `path` as a function."""
     loaded = tf.saved_model.load(str(path))
 
     def run(inputs: Inputs) -> Outputs:
@@ -64,7 +64,7 @@ def run_saved_model(path: Path) -> Runner:
 
 
 def run_onnx(path: Path) -> Runner:
-    """The ONNX file at `path` in onnxruntime, as a function."""
+    """Returns the ONNX file at `path`, in onnxruntime, as a function."""
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
 
     names = [output.name for output in session.get_outputs()]
@@ -76,6 +76,6 @@ def run_onnx(path: Path) -> Runner:
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:
-    """The first dimension of every input and output is called `batch`."""
+    """Names the first dimension of every input and output `batch`."""
     for tensor in (*graph.input, *graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"

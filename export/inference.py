@@ -37,7 +37,7 @@ class Inference(tf.Module):
         return list(self._model.weights)
 
     def outputs(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The outputs by name, of inputs in the order of the signature."""
+        """Returns the outputs by name, of inputs in the order of the signature."""
         inputs = dict(zip((spec.name for spec in self.signature), tensors, strict=True))
         distribution, space = self._agent.distribution, self._agent.spec.observation_space
         observation = spaces.pack(space, [inputs[name] for name in spaces.parts(space)])
@@ -53,7 +53,7 @@ class Inference(tf.Module):
         return {name: tf.identity(tensor, name) for name, tensor in outputs.items()}
 
     def __call__(self, inputs: Inputs) -> Outputs:
-        """What the network itself says, without any file between."""
+        """Returns the network's own outputs, without any file between."""
         tensors = [tf.constant(inputs[spec.name]) for spec in self.signature]
         return {name: tensor.numpy() for name, tensor in self.act(*tensors).items()}
 

@@ -47,7 +47,17 @@ class Golden(NamedTuple):
 def describe(
     source: Source, parity: Parity, golden: Golden, onnx_file: Path | None
 ) -> dict[str, Any]:
-    """The manifest as plain values."""
+    """Describes an exported policy.
+
+    Args:
+      source: where it comes from.
+      parity: what the gate measured.
+      golden: inputs, and the network's answers.
+      onnx_file: for its SHA-256; None where the export has none.
+
+    Returns:
+      The manifest as plain values.
+    """
     spec = source.agent.spec
     return {
         "format": FORMAT,
@@ -72,7 +82,7 @@ def describe(
 
 
 def describe_space(space: gymnasium.Space) -> dict[str, Any]:
-    """A space as plain values; infinite bounds are null."""
+    """Returns a space as plain values; infinite bounds are null."""
     described: dict[str, Any]
     match space:
         case spaces.Discrete():
@@ -96,7 +106,7 @@ def describe_space(space: gymnasium.Space) -> dict[str, Any]:
 
 
 def _bound(values: np.ndarray) -> Any:
-    """One number where all are the same, else nested lists."""
+    """Returns one number where all are the same, else nested lists."""
     plain = [float(value) if np.isfinite(value) else None for value in values.flat]
     same = all(value == plain[0] for value in plain)
     return plain[0] if same else np.array(plain, object).reshape(values.shape).tolist()

@@ -73,7 +73,10 @@ def check(
       files: by name, each as a function.
       samples: real and random ones.
       references: of each of the samples.
-      distribution: which tells how logits become actions.
+      distribution: defines how logits become actions.
+
+    Returns:
+      How far apart the answers were at most.
 
     Raises:
       ParityError: where a number is further away, or a clear action differs.

@@ -36,24 +36,33 @@ class Samples(NamedTuple):
 
 
 def collect_samples(agent: Agent, inference: Inference, config: Config) -> Samples:
-    """Inputs of both kinds for the exported function."""
+    """Collects inputs of both kinds for the exported function.
+
+    Args:
+      agent: which meets the real ones.
+      inference: the exported function.
+      config: of the agent's run.
+
+    Returns:
+      Inputs by name, each array `[N, ...]`.
+    """
     met = [np.concatenate(arrays) for arrays in zip(*_met(agent, config), strict=True)]
     names = [spec.name for spec in inference.signature]
     return Samples(dict(zip(names, met, strict=True)), _invented(agent, inference))
 
 
 def count_of(inputs: Inputs) -> int:
-    """How many rows the arrays have."""
+    """Returns the number of rows that the arrays have."""
     return len(next(iter(inputs.values())))
 
 
 def rows_of(inputs: Inputs, rows: slice) -> Inputs:
-    """Those rows of each array."""
+    """Returns those rows of each array."""
     return {name: array[rows] for name, array in inputs.items()}
 
 
 def _met(agent: Agent, config: Config) -> Iterator[list[np.ndarray]]:
-    """The inputs of each step, in the order of the signature."""
+    """Yields the inputs of each step, in the order of the signature."""
     env = registry.make(config.env.model_copy(update={"num_envs": REAL_ENVS}))
     with contextlib.closing(env), report_errors(env):
         state = agent.start(env, make_seeds(config.run.seed, SeedPurpose.EXPORT))
@@ -106,7 +115,7 @@ def _of_space(space: gymnasium.Space) -> np.ndarray:
 
 
 def _bounded(box: gymnasium.spaces.Box) -> gymnasium.spaces.Box:
-    """The box without its largest bounds: what it samples there is as where it is infinite."""
+    """Returns the box without its largest bounds, so that it samples there as if it had none."""
     box = copy.deepcopy(box)
     box.bounded_below &= box.low >= -LARGEST_BOUND
     box.bounded_above &= box.high <= LARGEST_BOUND

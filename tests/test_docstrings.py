@@ -19,53 +19,6 @@ MODULES = sorted(
     for package in ("a2c_tf", "export", "serving")
     for path in (ROOT / package).rglob("*.py")
 )
-PENDING = {
-    "a2c_tf/acceleration/activation_reuse.py",
-    "a2c_tf/acceleration/looped_unroll.py",
-    "a2c_tf/acceleration/mixed_precision.py",
-    "a2c_tf/acceleration/sharding.py",
-    "a2c_tf/agent.py",
-    "a2c_tf/diagnostics.py",
-    "a2c_tf/envs/base.py",
-    "a2c_tf/envs/host/adapter.py",
-    "a2c_tf/envs/host/ale.py",
-    "a2c_tf/envs/host/atari.py",
-    "a2c_tf/envs/host/envpool.py",
-    "a2c_tf/envs/host/failures.py",
-    "a2c_tf/envs/host/gymnasium_vector.py",
-    "a2c_tf/envs/host/validation.py",
-    "a2c_tf/envs/host/xla_handlers.py",
-    "a2c_tf/envs/listing.py",
-    "a2c_tf/envs/listing_table.py",
-    "a2c_tf/envs/minatar/bitboard.py",
-    "a2c_tf/envs/minatar/board.py",
-    "a2c_tf/envs/minatar/seaquest_bullets.py",
-    "a2c_tf/envs/minatar/seaquest_divers.py",
-    "a2c_tf/envs/minatar/seaquest_enemies.py",
-    "a2c_tf/envs/registry.py",
-    "a2c_tf/envs/rendering/boards.py",
-    "a2c_tf/envs/rendering/canvas.py",
-    "a2c_tf/envs/rendering/classic_control.py",
-    "a2c_tf/envs/rendering/frames.py",
-    "a2c_tf/evaluation/evaluator.py",
-    "a2c_tf/evaluation/players.py",
-    "a2c_tf/evaluation/recording.py",
-    "a2c_tf/evaluation/video.py",
-    "a2c_tf/learner.py",
-    "a2c_tf/losses.py",
-    "a2c_tf/networks/forward.py",
-    "a2c_tf/returns.py",
-    "a2c_tf/train_step.py",
-    "a2c_tf/training/assembly.py",
-    "a2c_tf/training/experiment.py",
-    "a2c_tf/unroll.py",
-    "export/exporting.py",
-    "export/formats.py",
-    "export/manifest.py",
-    "export/parity.py",
-    "export/samples.py",
-}
-"""Modules that do not yet hold to it; one that does must be taken out."""
 MANY = 3
 """arguments from which on each is described."""
 
@@ -102,14 +55,7 @@ def faults(function: Function) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        pytest.param(module, marks=[pytest.mark.xfail] if str(module) in PENDING else [])
-        for module in MODULES
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("module", MODULES, ids=str)
 def test_public_docstrings_have_a_verb_and_describe_arguments(module: Path) -> None:
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
     wrong = {

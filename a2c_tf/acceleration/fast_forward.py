@@ -38,12 +38,15 @@ def is_product(operation: Any) -> bool:
 
 
 def with_known_output(layer: keras.layers.Layer, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Returns `y`, the layer's output for `x`, with the gradient of that layer.
+    """Returns a layer's known output with the gradient of that layer.
 
     Args:
       layer: one that `has_known_gradient`.
       x: its input, `[..., F]` or `[N, H, W, C]`.
       y: its output for `x`, in the dtype that the layer computes in.
+
+    Returns:
+      `y`, from which gradients flow to `x`, kernel and bias.
     """
     backward = _conv_backward if isinstance(layer, keras.layers.Conv2D) else _dense_backward
 

@@ -100,7 +100,16 @@ def count_shards(num_envs: int, threads: Threads, whole_xla: bool = False) -> in
 
 
 def is_worthwhile(num_envs: int, cores: int, smallest: int) -> bool:
-    """Returns whether each core gets the same number of environments, and enough of them."""
+    """Decides whether the batch is worth sharing.
+
+    Args:
+      num_envs: B.
+      cores: that share it.
+      smallest: environments that are worth a core.
+
+    Returns:
+      Whether each core gets the same number of environments, and enough of them.
+    """
     return cores > 1 and num_envs % cores == 0 and num_envs // cores >= smallest
 
 
@@ -146,7 +155,16 @@ def split_trajectory(trajectory: Trajectory, shards: int) -> list[Trajectory]:
 
 
 def split(tree: Any, shards: int, axis: int) -> list[Any]:
-    """Returns each tensor of `tree` in equal parts along `axis`, a tree for each shard."""
+    """Splits each tensor of a tree.
+
+    Args:
+      tree: of tensors.
+      shards: the number of equal parts.
+      axis: along which each tensor is split.
+
+    Returns:
+      A tree for each shard.
+    """
 
     def part(i: int, x: tf.Tensor) -> tf.Tensor:
         size = x.shape[axis] // shards

@@ -133,6 +133,9 @@ def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
       episodes: of an evaluation.
       in_graph: whether TensorFlow computes the environments.
       trained_on: the number in training, which is not exceeded on the host.
+
+    Returns:
+      The number of environments.
     """
     return min(episodes, MAX_ENVS if in_graph else trained_on)
 
@@ -152,6 +155,9 @@ def make_evaluator(
       episodes: of the evaluations to come.
       deterministic: whether actions are greedy; else they are sampled.
       threads: of TensorFlow, for shards of the batch.
+
+    Returns:
+      The evaluator, to be closed.
     """
     in_graph = agent.spec.backend == "graph"
     num_envs = num_envs_for(episodes, in_graph, config.env.num_envs)

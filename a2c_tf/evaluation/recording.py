@@ -49,7 +49,16 @@ class Recording:
 
 
 def make_drawable_evaluator(agent: Agent, config: Config, deterministic: bool) -> Evaluator:
-    """Makes one environment that can be drawn, and its evaluator."""
+    """Makes one environment that can be drawn, and its evaluator.
+
+    Args:
+      agent: whose episode is recorded.
+      config: of its run.
+      deterministic: whether actions are greedy; else they are sampled.
+
+    Returns:
+      The evaluator, to be closed.
+    """
     env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
     step = make_eval_step(env, agent, config, deterministic)
     return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)

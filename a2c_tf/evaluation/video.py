@@ -41,7 +41,12 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, frames: Iterable[np.ndarray], frames_per_second: int) -> None:
-    """Writes RGB frames `[H, W, 3]` uint8 as they come; the file is there whole or not at all.
+    """Writes frames as they come; the file is there whole or not at all.
+
+    Args:
+      path: ends in one of ENDINGS.
+      frames: RGB, `[H, W, 3]` uint8 each.
+      frames_per_second: of the video.
 
     Raises:
       ConfigError: where it cannot be written.

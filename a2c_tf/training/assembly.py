@@ -92,6 +92,9 @@ def make_training(
       config: all settings.
       threads: of TensorFlow, as `choose_threads` returned them.
 
+    Returns:
+      The learner, the compiled step, and the fast paths that were chosen.
+
     Raises:
       ConfigError: where the environment does not allow what the config asks for.
     """
@@ -126,6 +129,9 @@ def choose_acceleration(
       agent: for its network.
       config: all settings.
       threads: of TensorFlow, as `choose_threads` returned them.
+
+    Returns:
+      The fast paths.
 
     Raises:
       ConfigError: where the environment does not allow what the config asks for.
@@ -213,7 +219,17 @@ def _within(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
 def make_compiled_actor_step(
     env: Environment, agent: Agent, config: Config, compilation: Compilation
 ) -> StepActor:
-    """Makes the actor step of training, compiled as chosen."""
+    """Makes the actor step of training.
+
+    Args:
+      env: trained on.
+      agent: whose actions are sampled.
+      config: for `a2c.noise_hold`.
+      compilation: of the step and of the choice of actions.
+
+    Returns:
+      The compiled step.
+    """
     choose_action = make_action_choice(
         agent.distribution, env.spec.num_envs, noise_hold=config.a2c.noise_hold
     )

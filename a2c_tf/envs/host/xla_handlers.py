@@ -93,7 +93,7 @@ def register(name: str, address: int) -> Callable[..., Any]:
 
 
 def address_of(capsule: object) -> int:
-    """Where the handler is that a library gives in a capsule without a name."""
+    """Returns the address of a handler that a library offers in a capsule without a name."""
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = c_void_p, [ctypes.py_object, c_char_p]
     return int(get_pointer(capsule, None))
@@ -102,7 +102,16 @@ def address_of(capsule: object) -> int:
 def call(
     name: str, arguments: Sequence[tf.Tensor], results: Sequence[tf.TensorSpec]
 ) -> list[tf.Tensor]:
-    """What a registered handler gives; to be traced into a `program`."""
+    """Calls a registered handler; to be traced into a `program`.
+
+    Args:
+      name: under which it was registered.
+      arguments: as the handler expects them.
+      results: shapes and dtypes of what it writes.
+
+    Returns:
+      The results.
+    """
     given, taken = (", ".join(map(_type, tensors)) for tensors in (arguments, results))
     names = ", ".join(f"%{i}" for i in range(len(arguments)))
     parameters = ", ".join(f"%{i}: {_type(tensor)}" for i, tensor in enumerate(arguments))
@@ -123,7 +132,7 @@ def call(
 
 
 def program(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that calls handlers, compiled by XLA, and never run by Python's main thread.
+    """Compiles a function that calls handlers, so that Python's main thread never runs it.
 
     That thread would break off a handler that is in Python at a signal. A function around it that
     is not XLA's leaves what is in it to TensorFlow's threads.

@@ -112,7 +112,7 @@ def with_timer(board: tf.Tensor, timer: tf.Tensor) -> tf.Tensor:
 
 
 def first_in(boards: tf.Tensor, board: tf.Tensor) -> tf.Tensor:
-    """Returns, of the enemies `[6, 10, B]` in each cell of `board`, the one that came first."""
+    """Returns of the enemies `[6, 10, B]` in each cell of `board`, the one that came first."""
     firsts = []
     for present in tf.unstack(boards):
         firsts.append(present & board)
