@@ -95,6 +95,7 @@ class NetworkConfig(Section):
     hidden: Widths = (128,)
     """widths of the dense layers of the torso."""
     activation: Literal["relu", "tanh", "silu"] = "relu"
+    """of the hidden layers."""
     shared: bool = True
     """policy and value share the torso; false: each has one of its own."""
     core: Literal["none", "lstm", "gru"] = "none"
@@ -162,6 +163,7 @@ class A2CConfig(Section):
     normalize_advantage: bool = False
     """the policy term takes (A - mean) / std of the batch for A."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.01
+    """factor of the entropy in the loss; higher values explore more."""
     entropy_schedule: ScheduleConfig = ScheduleConfig(shape="constant")
     """of entropy_coef."""
     noise_hold: Positive = 1
@@ -172,6 +174,7 @@ class A2CConfig(Section):
     scale_reward: bool = False
     """rewards are divided by the standard deviation of the discounted return so far."""
     value_coef: Annotated[float, Field(ge=0)] = 0.5
+    """factor of the value loss."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
     """the gradient's global norm is clipped to this."""
 
@@ -188,6 +191,7 @@ class OptimizerConfig(Section):
     name: Literal["rmsprop_tf1", "rmsprop", "adam"] = "rmsprop_tf1"
     """rmsprop_tf1: as TensorFlow 1 defined it; rmsprop and adam: as Keras does."""
     learning_rate: Annotated[float, Field(gt=0)] = 7e-4
+    """at the first step; the schedule changes it."""
     schedule: ScheduleConfig = ScheduleConfig(shape="linear")
     """of learning_rate."""
     rho: Annotated[float, Field(ge=0, lt=1)] = 0.99
@@ -218,6 +222,7 @@ class RunConfig(Section):
     eval_every: NonNegative = 0
     """steps between evaluations; 0: only at the end."""
     eval_episodes: Positive = 100
+    """episodes of each evaluation."""
     eval_deterministic: bool = True
     """greedy actions; false: sampled as in training."""
 
