@@ -69,7 +69,7 @@ def encode_enemies(game: oracle.Env) -> Enemies:
         rightward[y] = goes_right
         boards = loading[shot[0]] if shot else fish
         boards[timer, y] |= 1 << x
-    return Enemies(fish, loading.sum(axis=0), loading, rightward)
+    return Enemies(fish, loading.sum(axis=0, dtype=np.int32), loading, rightward)
 
 
 def encode_bullets(bullets: list) -> Bullets:
