@@ -2,10 +2,17 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help train test format docs bench peers clean
+define STATIC
+$(RUN) -m ruff format --check .
+$(RUN) -m ruff check .
+$(RUN) -m mypy
+endef
+
+.PHONY: help train check test format docs bench peers clean
 
 help:
 	@echo "make train   train the default policy, evaluate it, export it"
+	@echo "make check   check format, lint and types, run the tests that take no training and no process"
 	@echo "make test    check format, lint and types, run every test"
 	@echo "make format  format the code"
 	@echo "make docs    build the documentation as a site, in site/"
@@ -20,10 +27,12 @@ $(VENV)/installed: requirements.txt
 train: $(VENV)/installed
 	$(RUN) -m a2c_tf.train
 
+check: $(VENV)/installed
+	$(STATIC)
+	$(RUN) -m pytest --numprocesses 2 --dist worksteal -m "not process and not training and not slow"
+
 test: $(VENV)/installed
-	$(RUN) -m ruff format --check .
-	$(RUN) -m ruff check .
-	$(RUN) -m mypy
+	$(STATIC)
 	$(RUN) -m pytest --numprocesses 2 --dist worksteal
 
 format: $(VENV)/installed

@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import importlib
 import io
+import multiprocessing.process
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from support import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import matplotlib.font_manager  # noqa: F401  its first import ever starts a process
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,6 +32,40 @@ from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.trainer import Trainer
 
 SECONDS = 120  # a bound against hanging, not a measurement
+
+MARK_OF_FIXTURE = {"process": "process", "finished_run": "training", "train": "training"}
+STARTS: tuple[tuple[str, Any, str], ...] = (
+    ("process", subprocess.Popen, "__init__"),
+    ("process", multiprocessing.process.BaseProcess, "start"),
+    ("training", Trainer, "train"),
+)
+"""What a test may call only with a mark."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test by its fixtures, and what compiles by XLA as slow."""
+    for item in items:
+        for name in MARK_OF_FIXTURE.keys() & set(item.fixturenames):
+            item.add_marker(MARK_OF_FIXTURE[name])
+        if hasattr(item, "callspec") and item.callspec.params.get("variant") == "xla":
+            item.add_marker("slow")
+
+
+def _failing(message: str) -> Callable[..., None]:
+    return lambda *_, **__: pytest.fail(message)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fails a test, or a fixture of it, that starts what only marked tests may start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for mark, owner, method in STARTS:
+            if not item.get_closest_marker(mark):
+                message = f"{owner.__name__}.{method} was called: mark this test {mark}"
+                patch.setattr(owner, method, _failing(message))
+        return (yield)
+
 
 Variant = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ROOT
 
 from a2c_tf import config
 from a2c_tf.runs.run_dir import RunDir
@@ -119,22 +121,28 @@ def test_the_printed_config_loads_to_the_same(
     assert not list(elsewhere.iterdir())
 
 
-@pytest.mark.parametrize(
-    "module", [TRAIN, EVALUATE, PLOT, ENVS, "export.__main__", "serving.__main__"]
-)
-def test_help_does_not_wait_for_tensorflow(module: str) -> None:
-    code = f"""
+ASK_EACH_FOR_HELP = """
 import contextlib, importlib, sys
-with contextlib.suppress(SystemExit):
-    importlib.import_module({module!r}).main(["--help"])
-sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
+for module in sys.argv[1:]:
+    with contextlib.suppress(SystemExit):
+        importlib.import_module(module).main(["--help"])
+    assert not {"tensorflow", "keras"} & sys.modules.keys(), module
 """
-    root = Path(config.__file__).parents[2]
+
+
+@pytest.mark.process
+def test_help_does_not_wait_for_tensorflow() -> None:
+    modules = [TRAIN, EVALUATE, PLOT, ENVS, "export.__main__", "serving.__main__"]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", ASK_EACH_FOR_HELP, *modules],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: python -m ")
+    usages = re.findall("^usage: python -m ([a-z0-9_.]+)", done.stdout, re.MULTILINE)
+    assert usages == [module.removesuffix(".__main__") for module in modules]
 
 
 @pytest.mark.parametrize(

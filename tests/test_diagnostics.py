@@ -18,6 +18,8 @@ from a2c_tf.training import assembly
 from a2c_tf.types import Trajectory
 from a2c_tf.unroll import unroll
 
+pytestmark = pytest.mark.slow
+
 TREE = {
     "env": {"id": "CartPole-v1", "num_envs": 8},
     "network": {"torso": "mlp", "hidden": [16], "activation": "tanh"},

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -114,12 +112,12 @@ def test_there_is_no_cycle():
         visit(module, ())
 
 
-@pytest.mark.parametrize(
-    "package", ["a2c_tf.train", "a2c_tf.evaluate", "a2c_tf.envs.__main__", "export.__main__"]
-)
-def test_tensorflow_is_not_imported_before_it_is_used(package):
-    code = f"import sys, {package}; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+def test_tests_share_through_support_alone():
+    for path in (ROOT / "tests").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        froms = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+        parts = {part for name in froms for part in name.split(".")}
+        assert not [part for part in parts if part in ("tests", "conftest") or part[:5] == "test_"]
 
 
 @pytest.mark.parametrize("module", modules("a2c_tf") + modules("export"))

@@ -13,7 +13,7 @@ from a2c_tf.config import Config, OptimizerConfig, ScheduleConfig, parse
 from a2c_tf.errors import ConfigError
 from a2c_tf.optimizers import RMSpropTF1, make_optimizer, make_schedule
 from a2c_tf.runs import checkpoints
-from a2c_tf.training import assembly
+from a2c_tf.training.hyperparameters import make_learner_config
 
 LEARNING_RATE, RHO, EPSILON = 7e-4, 0.99, 1e-5
 SHAPES = [(3, 4), (4,)]
@@ -232,7 +232,7 @@ def test_both_coefficients_follow_their_own_schedule():
             "run": {"total_steps": 100},
         }
     )
-    schedules, steps = assembly.make_schedules(config), tf.constant(40, tf.int64)
+    schedules, steps = make_learner_config(config), tf.constant(40, tf.int64)
     assert float(schedules.learning_rate(steps)) == pytest.approx(0.25)
     assert float(schedules.entropy_coef(steps)) == pytest.approx(0.06)
 

@@ -105,6 +105,7 @@ def test_the_statistics_are_those_of_the_episodes_that_ended(scripted):
     np.testing.assert_array_equal(state.episode_length, [2, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [CartPole(64), Masked(64)])
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_compiled_choice_is_the_same(environment, deterministic):
@@ -136,6 +137,7 @@ def test_two_unrolls_are_one_twice_as_long():
     np.testing.assert_array_equal(whole.observation[20:], second.observation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Masked, functools.partial(Identity, observation="dict")])
 @pytest.mark.parametrize("core", ["none", "gru"])
 def test_the_loop_gives_what_is_written_out(make, core):

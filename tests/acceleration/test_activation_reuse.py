@@ -33,7 +33,10 @@ def reused(reuse: ActivationReuse, model: keras.Model, observation: Any, saved: 
     return {"policy": output.parameters[0], "value": output.value[0]}
 
 
-@pytest.mark.parametrize("torso", OBSERVATIONS)
+@pytest.mark.parametrize(
+    "torso",
+    [pytest.param(t, marks=pytest.mark.slow if t == "impala" else ()) for t in OBSERVATIONS],
+)
 @pytest.mark.parametrize(("shared", "activation"), [(True, "relu"), (False, "tanh")])
 @pytest.mark.parametrize("saves", [True, False])
 def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, saves, variant):

@@ -122,28 +122,35 @@ def settings(precision: str) -> config.Config:
         {
             "env": {"id": "MinAtar/Breakout-v1", "num_envs": 4},
             "network": {"hidden": [16], "precision": precision},
+            "a2c": {"unroll_length": 2},
         }
     )
 
 
-def trained(precision: str) -> keras.Model:
-    """After three updates of the whole training step, from the same seeds."""
+def trained(precision: str) -> list[np.ndarray]:
+    """Weights after three updates of the whole training step, from the same seeds."""
     chosen = settings(precision)
     env = registry.make(chosen.env)
     agent = make_agent(env.spec, chosen)
     _, step, _ = assembly.make_training(env, agent, chosen)
     step(agent.start(env, make_seeds(0)), tf.constant(3))
-    return agent.model
+    return agent.model.get_weights()
 
 
-def test_a_training_step_computes_as_the_config_says():
-    single, mixed, again = map(trained, ("float32", "mixed_bfloat16", "mixed_bfloat16"))
+@pytest.fixture(scope="module")
+def mixed() -> list[np.ndarray]:
+    return trained("mixed_bfloat16")
+
+
+@pytest.mark.slow
+def test_a_training_step_computes_as_the_config_says(mixed):
+    single, again = map(trained, ("float32", "mixed_bfloat16"))
     start = make_agent(registry.make(settings("float32").env).spec, settings("float32"))
     for before, x, y, z in zip(
         start.model.get_weights(),
-        single.get_weights(),
-        mixed.get_weights(),
-        again.get_weights(),
+        single,
+        mixed,
+        again,
         strict=True,
     ):
         np.testing.assert_array_equal(y, z)
@@ -178,10 +185,10 @@ def test_many_steps_cast_each_weight_once():
     assert (casts(act), casts(act_casting_once)) == (3 * weights, weights)
 
 
-def test_casting_weights_once_changes_no_bit(monkeypatch):
-    once = trained("mixed_bfloat16").get_weights()
+@pytest.mark.slow
+def test_casting_weights_once_changes_no_bit(mixed, monkeypatch):
     monkeypatch.setattr(assembly, "casting_weights_once", lambda _: contextlib.nullcontext())
-    for weight, expected in zip(once, trained("mixed_bfloat16").get_weights(), strict=True):
+    for weight, expected in zip(mixed, trained("mixed_bfloat16"), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 

@@ -191,6 +191,7 @@ TREES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "parts"), [("activations reused", 2), ("one program", 4)])
 def test_training_in_shards_is_training(name, parts, monkeypatch):
     """The same actions, the same episodes, and weights that differ by rounding alone."""
@@ -220,6 +221,7 @@ def test_training_in_shards_is_training(name, parts, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", ["none", "gru"])
 def test_an_evaluation_in_shards_is_that_evaluation(core, monkeypatch):
     tree = {"env": {"id": "MinAtar/Breakout-v1"}, "network": {"core": core, "core_size": 8}}
@@ -303,6 +305,7 @@ def test_threads_that_could_not_be_set_are_a_warning(caplog):
     ("tree", "computed", "expected"),
     [(GAME, False, [[1, 2], [1, 2]]), (GAME, True, [[0, 0], [0, 0]])],
 )
+@pytest.mark.process
 def test_threads_are_chosen_before_tensorflow_computes(tree, computed, expected):
     done = subprocess.run(
         [sys.executable, "-c", CHOICE, json.dumps([tree, computed])],

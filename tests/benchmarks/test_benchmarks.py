@@ -35,6 +35,7 @@ def test_operations_of_the_nature_network():
     assert flops.count(model, 2, False) == (forward, training + forward)
 
 
+@pytest.mark.slow
 def test_a_loop_of_xla_steps_the_emulators_as_often_as_it_says():
     pytest.importorskip("ale_py")
     config = ours.make_config(workloads.PONG._replace(num_envs=2))
@@ -116,6 +117,7 @@ def test_tables_are_aligned():
     ]
 
 
+@pytest.mark.process
 def test_a_worker_measures_each_kind_it_was_started_for():
     with started(OURS, workloads.cartpole(8), workloads.KINDS) as worker:
         turns = {kind: worker.measure(kind) for kind in workloads.KINDS}
@@ -124,12 +126,14 @@ def test_a_worker_measures_each_kind_it_was_started_for():
     assert all(turn.amount > 0 and turn.rate > 0 for turn in turns.values())
 
 
+@pytest.mark.process
 def test_the_network_alone_takes_the_steps_that_it_counts():
     with started(NETWORK, workloads.minatar("Breakout", 4)) as worker:
         turns = [worker.measure(kind) for kind in NETWORK.kinds]
     assert all(turn.amount > 0 and turn.amount % 4 == 0 for turn in turns)
 
 
+@pytest.mark.process
 def test_a_worker_that_ends_says_why():
     missing = Library("none", "benchmarks.workers.none", Path(sys.executable))
     unknown = workloads.cartpole(8)._replace(env_id="CartPol-v1")

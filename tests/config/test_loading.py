@@ -37,12 +37,13 @@ def test_each_config_sets_only_what_is_known_and_all_sections(name: str) -> None
     assert config.load(name).model_fields_set == set(Config.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", config.names())
 def test_each_config_trains(name: str) -> None:
-    settings = config.load(name, ["run.updates_per_call=1"])
+    settings = config.load(name, ["run.updates_per_call=1", "a2c.unroll_length=2"])
     env = registry.make(settings.env)
     agent = make_agent(env.spec, settings)
-    learner, step = assembly.make_training(env, agent, settings)
+    learner, step, _ = assembly.make_training(env, agent, settings)
     before = [weight.numpy() for weight in agent.model.weights]
     state = agent.start(env, make_seeds(settings.run.seed))
     _, report = step(state, tf.constant(1))

@@ -27,6 +27,8 @@ from export.inference import Inference
 from export.manifest import Source
 from export.samples import collect_samples, rows_of
 
+pytestmark = pytest.mark.slow
+
 
 class Learnt:
     """An agent, trained on a puzzle."""

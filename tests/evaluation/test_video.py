@@ -158,6 +158,7 @@ def test_no_gif_is_quicker_than_browsers_are(tmp_path: Path) -> None:
     assert read_gif(tmp_path / "a.gif")[1] == [20, 20]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (41, 63)])
 def test_an_mp4_holds_the_frames(height: int, width: int, tmp_path: Path) -> None:
     frames = pictures(6, height, width)
@@ -172,6 +173,7 @@ def test_an_mp4_holds_the_frames(height: int, width: int, tmp_path: Path) -> Non
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["a.gif", "a.mp4"])
 def test_what_fails_leaves_the_older_file(name: str, tmp_path: Path) -> None:
     def frames() -> Iterator[np.ndarray]:
@@ -254,6 +256,7 @@ def record(agent: Agent, config: Config, deterministic: bool = True) -> Recordin
     return Recording(make_drawable_evaluator(agent, config, deterministic), config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_memory_and_held_noise_are_those_of_the_evaluation(deterministic: bool) -> None:
     agent, config = untrained(

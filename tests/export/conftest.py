@@ -55,7 +55,13 @@ def breakout(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return Exported(source, folder)
 
 
-@pytest.fixture(scope="session", params=["cartpole", "breakout"])
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("cartpole", marks=pytest.mark.training),
+        pytest.param("breakout", marks=pytest.mark.slow),
+    ],
+)
 def exported(request: pytest.FixtureRequest) -> Exported:
     either: Exported = request.getfixturevalue(request.param)
     return either

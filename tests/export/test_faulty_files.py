@@ -13,14 +13,16 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from a2c_tf import agents, config
-from a2c_tf.agent import Agent
+from a2c_tf import config
+from a2c_tf.agent import Agent, make_agent
 from a2c_tf.envs import registry
 from export import float64, formats, parity, rounding
 from export.formats import Runner
 from export.inference import Inference
 from export.parity import ParityError
 from export.samples import collect_samples
+
+pytestmark = pytest.mark.slow
 
 Edit = Callable[[onnx.GraphProto], None]
 WIDE = 1.5
@@ -100,7 +102,7 @@ def gate_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gate]:
 
     def gate(name: str, *overrides: str) -> Gate:
         settings = config.load(name, ["env.num_envs=2", *overrides])
-        agent = agents.make_agent(registry.make(settings.env).spec, settings)
+        agent = make_agent(registry.make(settings.env).spec, settings)
         rng = np.random.default_rng(0)
         for weight in agent.model.weights:
             if weight.path.endswith("bias"):

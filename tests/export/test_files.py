@@ -120,6 +120,7 @@ print(len(manifest["golden"]))
 """
 
 
+@pytest.mark.process
 def test_the_policy_runs_where_there_is_no_tensorflow(exported: Any, tmp_path: Path) -> None:
     for name in ("policy.onnx", "manifest.json"):
         shutil.copy(exported.folder / name, tmp_path)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from a2c_tf import agents, config
-from a2c_tf.agent import Agent
+from a2c_tf import config
+from a2c_tf.agent import Agent, make_agent
 from a2c_tf.distributions import Categorical
 from a2c_tf.types import EnvSpec
 from export import float64
@@ -23,7 +23,7 @@ VECTOR = gymnasium.spaces.Box(-np.inf, np.inf, (6,), np.float32)
 def agent_for(space: gymnasium.Space, *overrides: str) -> Agent:
     """A fresh agent with 3 actions."""
     spec = EnvSpec("Drawn-v0", "graph", 2, space, gymnasium.spaces.Discrete(3))
-    return agents.make_agent(spec, config.load("cartpole", list(overrides)))
+    return make_agent(spec, config.load("cartpole", list(overrides)))
 
 
 def randomized(agent: Agent) -> dict[str, np.ndarray]:

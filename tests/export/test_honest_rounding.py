@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from a2c_tf import agents, config
-from a2c_tf.agent import Agent
+from a2c_tf import config
+from a2c_tf.agent import Agent, make_agent
 from a2c_tf.types import EnvSpec
 from export import float64, formats, parity, rounding
 from export.inference import MASK, RESET, STATE_IN, Inference, Inputs
 from export.samples import Samples
+
+pytestmark = pytest.mark.slow
 
 VECTOR = spaces.Box(-np.inf, np.inf, (8,), np.float32)
 BOX = spaces.Box(-2, 3, (3,), np.float32)
@@ -62,7 +64,7 @@ def agent_of(kind: Kind) -> Agent:
         "Any-v0", "graph", 2, kind.observation, kind.action, action_mask_size=sum(kind.mask)
     )
     overrides = ["network.hidden=[32, 32]", *(f"network.{setting}" for setting in kind.network)]
-    return agents.make_agent(spec, config.load("cartpole", overrides))
+    return make_agent(spec, config.load("cartpole", overrides))
 
 
 def inputs_for(kind: Kind, inference: Inference, rng: np.random.Generator, count: int) -> Inputs:

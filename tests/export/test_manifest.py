@@ -72,6 +72,7 @@ def test_the_agent_and_its_training_are_told(cartpole: Any) -> None:
     assert Config.model_validate(told["config"]) == source.config
 
 
+@pytest.mark.slow
 def test_an_agent_that_was_never_evaluated_has_no_score(breakout: Any) -> None:
     assert breakout.manifest["name"] == "minatar-breakout-v1"
     assert (breakout.manifest["env_steps"], breakout.manifest["evaluation"]) == (0, None)

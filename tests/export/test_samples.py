@@ -61,6 +61,7 @@ def source_of(env_id: str) -> Source:
     return Source(agent, settings, Counters(), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env_id", SPACES)
 def test_bounds_of_a_dtype_are_not_tried(env_id: str, tmp_path: Path) -> None:
     source = source_of(env_id)

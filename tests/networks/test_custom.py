@@ -73,6 +73,7 @@ def config_with(builder: str) -> Config:
     )
 
 
+@pytest.mark.slow
 def test_it_trains_and_exports(tmp_path: Path) -> None:
     config = config_with("user_models:build")
     env = registry.make(config.env)

@@ -64,6 +64,7 @@ def test_each_episode_is_met_as_if_it_were_alone(core, shared):
     assert checked > 30
 
 
+@pytest.mark.slow
 @CORES
 def test_learning_sees_what_acting_saw(core, shared):
     """The same weights over the same observations: parameters and final state are the same."""
@@ -101,6 +102,7 @@ def test_the_state_is_zero_after_the_row_of_a_reset_and_only_there():
     assert resets > 10
 
 
+@pytest.mark.slow
 @CORES
 def test_two_unrolls_are_one_twice_as_long(core, shared):
     env, agent = cartpole_agent(core, shared, 4)

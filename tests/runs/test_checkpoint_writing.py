@@ -125,8 +125,8 @@ import itertools, sys
 from pathlib import Path
 import numpy as np
 from a2c_tf.runs.checkpoint_files import Checkpoint
-from a2c_tf.types import Counters
 from a2c_tf.runs.checkpoints import prune, save
+from a2c_tf.types import Counters
 
 folder = Path(sys.argv[1])
 for i in itertools.count(int(sys.argv[2])):
@@ -137,6 +137,7 @@ for i in itertools.count(int(sys.argv[2])):
 """
 
 
+@pytest.mark.process
 def test_a_killed_process_loses_no_checkpoint_that_was_finished(tmp_path: Path) -> None:
     start = 1
     for kill_after in (1, 2, 3, 5, 8):

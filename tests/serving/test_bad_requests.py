@@ -19,6 +19,8 @@ from serving.protocol import infer
 INFER = "/v2/models/cartpole/infer"
 LIMIT = 2 * 1024 * 4 * len("-2.2250738585072014e-308, ") + 64 * 1024
 GOOD = {"observation": [0.1, -0.2, 0.3, 0.4]}
+OVERFLOWING = [3.4e38, -3.4e38, 3.4e38, -3.4e38]
+"""Finite, and with the signs of the value's weights, so that the value is infinite."""
 
 
 def tensor(**changes):
@@ -124,7 +126,7 @@ def assert_still_serves(client):
         (one(data=[1, 2, 3, float("nan")]), ["finite: no NaN, no Infinity"]),
         (one(data=[1, 2, 3, float("-inf")]), ["finite: no NaN, no Infinity"]),
         (one(data=[1, 2, 3, 1e300]), ["beyond float32"]),
-        (one(data=[1, 2, 3, 3.4e38]), ["non-finite numbers"]),
+        (one(data=OVERFLOWING), ["non-finite numbers"]),
         (b'{"inputs": [{"name": "observation", "shape": [1, 4], "datatype": "FP32", "data": '
          b"[1, 2, 3, 1e999]}]}", ["Number out of range"]),
         (one(data=..., parameters={"binary_data_size": 16}), ["binary tensor data is not supp"]),
@@ -199,7 +201,7 @@ def test_uint8_values_are_strict(pixel_client, value):
         ({"observation": [1, 2, 3, float("nan")]}, ["no NaN, no Infinity"]),
         ({"observation": [1, 2, 3, float("inf")]}, ["no NaN, no Infinity"]),
         ({"observation": [1, 2, 3, -1e39]}, ["beyond float32"]),
-        ({"observation": [3e38, 3e38, -3e38, 3e38]}, ["non-finite numbers"]),
+        ({"observation": OVERFLOWING}, ["non-finite numbers"]),
         ({"observation": [[0, 0, 0, 0]] * 1025}, ["received shape [1025, 4]", "1 to 1024"]),
         ({**GOOD, "deterministic": 1}, ["Expected `bool`, got `int`", "$.deterministic"]),
         ({**GOOD, "deterministic": None}, ["Expected `bool`, got `null`"]),

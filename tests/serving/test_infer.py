@@ -61,17 +61,17 @@ def test_model_metadata_names_tensors_with_a_variable_batch(client, path):
 def test_infer_gives_what_the_network_gives(client, cartpole, path, flat):
     response = client.post(path, {"inputs": [tensor(OBSERVATIONS, flat=flat)]})
     outputs = outputs_of(response)
-    logits = cartpole.logits(OBSERVATIONS)
+    expected = cartpole.run({"observation": OBSERVATIONS})
     assert list(outputs) == ["action", "logits", "value"]
     assert outputs["action"] == {
         "name": "action",
         "datatype": "INT32",
         "shape": [2],
-        "data": logits.argmax(-1).tolist(),
+        "data": expected["action"].tolist(),
     }
     assert outputs["logits"]["shape"] == [2, 2]
-    np.testing.assert_allclose(outputs["logits"]["data"], logits.ravel(), rtol=1e-5)
-    np.testing.assert_allclose(outputs["value"]["data"], cartpole.value(OBSERVATIONS), rtol=1e-5)
+    np.testing.assert_allclose(outputs["logits"]["data"], expected["logits"].ravel(), rtol=1e-5)
+    np.testing.assert_allclose(outputs["value"]["data"], expected["value"], rtol=1e-5)
     assert response.json()["model_name"] == "cartpole"
     assert response.json()["model_version"] == "1"
     assert response.headers["content-type"] == "application/json"
@@ -83,16 +83,15 @@ def test_bool_observations_are_true_and_false_or_0_and_1(bool_client, minatar, f
     observations = np.random.default_rng(1).random((3, 3, 3, 2)) < 0.5
     request = {"inputs": [tensor(observations.astype(as_type), "BOOL", flat)]}
     outputs = outputs_of(bool_client.post("/v2/models/minatar/infer", request))
-    np.testing.assert_allclose(
-        outputs["logits"]["data"], minatar.logits(observations).ravel(), rtol=1e-4, atol=1e-5
-    )
+    logits = minatar.run({"observation": observations})["logits"]
+    np.testing.assert_allclose(outputs["logits"]["data"], logits.ravel(), rtol=1e-4, atol=1e-5)
 
 
 def test_uint8_images_are_served(pixel_client, pixels):
     images = np.random.default_rng(2).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
     request = {"inputs": [tensor(images, "UINT8", flat=True)]}
     outputs = outputs_of(pixel_client.post("/v2/models/pixels/infer", request))
-    assert outputs["action"]["data"] == pixels.logits(images).argmax(-1).tolist()
+    assert outputs["action"]["data"] == pixels.run({"observation": images})["action"].tolist()
 
 
 def test_outputs_come_as_asked_for(client):

@@ -1,4 +1,4 @@
-"""PolicyClient against a running server."""
+"""PolicyClient over a socket."""
 
 import http.server
 import socket
@@ -11,8 +11,8 @@ from serving.client import PolicyClient, PolicyServerError
 
 
 @pytest.fixture
-def url(start, minatar_export):
-    return start(minatar_export, "--port", 0).url
+def url(listen, served_named):
+    return listen(served_named("minatar").policy).split(" on ")[1].split(",")[0]
 
 
 def test_actions_for_one_observation_and_for_a_batch(url, minatar):
@@ -20,7 +20,7 @@ def test_actions_for_one_observation_and_for_a_batch(url, minatar):
     batch = np.random.default_rng(0).random((5, 3, 3, 2)) < 0.5
     actions = client.act(batch)
     assert actions.shape == (5,) and actions.dtype == np.int64
-    np.testing.assert_array_equal(actions, minatar.logits(batch).argmax(-1))
+    np.testing.assert_array_equal(actions, minatar.run({"observation": batch})["action"])
     action = client.act(batch[0])
     assert isinstance(action, np.int64) and action == actions[0]
     sampled = [client.act(batch, deterministic=False, seed=np.int64(3)) for _ in range(2)]

@@ -14,6 +14,7 @@ import functools
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from a2c_tf.envs.base import Environment, GraphEnvironment
@@ -176,6 +177,7 @@ class GraphEnvironmentContract(EnvironmentContract):
     def make(self, num_envs: int, **settings: Any) -> GraphEnvironment:
         raise NotImplementedError
 
+    @pytest.mark.slow
     def test_xla_gives_the_same_stream(self) -> None:
         actions = random_actions(self.make(self.num_envs).spec, self.steps)
         stream = rollout(self.make(self.num_envs), actions, variant=xla)

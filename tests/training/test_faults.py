@@ -24,6 +24,8 @@ from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.trainer import Trainer
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 Command = Callable[..., Any]
 
 FAULTY = """

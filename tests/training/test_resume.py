@@ -24,6 +24,8 @@ from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import experiment
 from a2c_tf.training.trainer import Trainer
 
+pytestmark = pytest.mark.training
+
 Command = Callable[..., Any]
 Digest = Callable[[Mapping[str, np.ndarray]], str]
 Train = Callable[..., Any]

@@ -19,6 +19,8 @@ from a2c_tf import cli
 from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.run_dir import RunDir
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 Command = Callable[..., Any]
 
 SECONDS = 120  # a bound against hanging, not a measurement

@@ -36,6 +36,7 @@ def angles_of(observations: np.ndarray) -> np.ndarray:
     return np.arctan2(observations[:, [1, 3]], observations[:, [0, 2]])
 
 
+@pytest.mark.slow
 class TestContract(ClassicControlContract):
     environment, gymnasium_id = Acrobot, "Acrobot-v1"
     # rounding differs by mode, 1e-7 a step near rest; the links swing and do not fall

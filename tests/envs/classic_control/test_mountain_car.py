@@ -45,6 +45,7 @@ def is_start(observation: np.ndarray) -> bool:
     return bool(-0.6 <= position <= -0.4 and velocity == 0)
 
 
+@pytest.mark.slow
 class TestContract(ClassicControlContract):
     environment, gymnasium_id = MountainCar, "MountainCar-v0"
     tolerance = 1e-6  # rounding differs by mode, 1e-7 a step, and the slope is gentle
@@ -57,6 +58,7 @@ class TestContract(ClassicControlContract):
         self.assert_ends(game_of(MountainCarState, states), np.arange(3, dtype=np.int32), -1)
 
 
+@pytest.mark.slow
 class TestContinuousContract(ClassicControlContract):
     environment, gymnasium_id = MountainCarContinuous, "MountainCarContinuous-v0"
     tolerance = 1e-6

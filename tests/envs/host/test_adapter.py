@@ -57,6 +57,7 @@ class TestSyncVectorContract(EnvironmentContract):
         return bool(np.all(np.abs(coordinates) <= 0.1 + 1e-6))  # the angles were rounded
 
 
+@pytest.mark.process
 class TestAsyncVectorContract(EnvironmentContract):
     """CartPole by processes of its own and shared memory."""
 

@@ -20,6 +20,8 @@ from a2c_tf.envs.host.ale import AleEnvironment, AleState
 from a2c_tf.envs.host.failures import HostEnvironmentError, report_errors
 from a2c_tf.types import TimeStep
 
+pytestmark = pytest.mark.slow
+
 _ale_py = pytest.importorskip("ale_py._ale_py")
 
 

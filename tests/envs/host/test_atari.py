@@ -15,6 +15,8 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.types import TimeStep
 
+pytestmark = pytest.mark.slow  # each starts emulators, several hundred frames deep
+
 BACKENDS = ("ale", "gymnasium", "envpool")
 AT_ONCE = AtariConfig(noop_max=0, fire_reset=False)
 ONE_NOOP = AtariConfig(noop_max=1, fire_reset=False)

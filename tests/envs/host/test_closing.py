@@ -93,6 +93,7 @@ def test_a_close_that_raises_is_a_warning(
     ]
 
 
+@pytest.mark.process
 def test_workers_end_with_their_environment() -> None:
     config = EnvConfig(id="CartPole-v1", num_envs=2, backend="gymnasium", vectorization="async")
     env = registry.make(config)
@@ -103,6 +104,7 @@ def test_workers_end_with_their_environment() -> None:
     env.close()
 
 
+@pytest.mark.process
 def test_the_workers_beside_a_lost_one_end_too() -> None:
     vector_env = QuietAsyncVectorEnv([Dying, Dying], context="forkserver")
     env = HostEnvironment(vector_env, "Dying-v0", "gymnasium", may_mask=False)

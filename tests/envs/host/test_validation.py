@@ -123,6 +123,7 @@ def test_one_of_a_library_is_named_where_it_shows(faults: dict[str, Any], expect
     assert complaint(BreakingVector(**faults)).startswith(f"environment Breaking-v0: {expected}")
 
 
+@pytest.mark.process
 def test_what_a_process_raised_is_told_without_its_traceback(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

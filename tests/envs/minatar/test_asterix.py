@@ -29,6 +29,7 @@ SCALARS = {  # our fields in the oracle's names
 }
 
 
+@pytest.mark.slow
 class TestContract(GraphEnvironmentContract):
     steps = 60
     starts_vary = False
@@ -104,6 +105,7 @@ def test_a_step_is_that_of_minatar(
     minatar_oracle.assert_same_steps(env, steps, variant, canonical)
 
 
+@pytest.mark.slow
 def test_whole_episodes_are_those_of_minatar(monkeypatch: pytest.MonkeyPatch) -> None:
     env = Asterix(32, "v0")
     policy = minatar_oracle.at_random
@@ -124,6 +126,7 @@ def stay_alive(env: Asterix, steps: int) -> list[AsterixState]:
     return games
 
 
+@pytest.mark.slow
 def test_all_gets_faster_on_step_102_and_every_102_steps_until_the_end() -> None:
     games = stay_alive(Asterix(1), 1300)
     ramps = np.array([int(game.ramps[0]) for game in games])

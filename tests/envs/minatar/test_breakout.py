@@ -27,6 +27,7 @@ SCALARS = {  # our fields in the oracle's names
 }
 
 
+@pytest.mark.slow
 class TestVersion0Contract(GraphEnvironmentContract):
     version = "v0"
 
@@ -102,6 +103,7 @@ def oracle_steps(
     return after, *(np.array(leaf) for leaf in zip(*outcomes, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "action"), [(v, a) for v in VERSIONS for a in Breakout(1, v).spec.action_meanings]
 )
@@ -132,6 +134,7 @@ def follow_ball(game: BreakoutState, rng: np.random.Generator, meanings: tuple[s
     return [meanings.index(name) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_whole_episodes_are_those_of_minatar(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     env = Breakout(8, version)

@@ -82,6 +82,7 @@ def p_values(ours: Episodes, theirs: Episodes) -> list[float]:
     return [stats.ks_2samp(a, b).pvalue for a, b in zip(ours, theirs, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", GAMES)
 def test_random_play_has_the_returns_and_lengths_of_minatar(game: str) -> None:
     ours, theirs = played(GAMES[game](NUM_ENVS)), recorded(game)
@@ -90,6 +91,7 @@ def test_random_play_has_the_returns_and_lengths_of_minatar(game: str) -> None:
         assert set(ours.lengths) == set(theirs.lengths) == {2501}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("game", "probability"),
     # to a random player of Asterix it does not matter
@@ -100,6 +102,7 @@ def test_other_sticky_actions_would_be_noticed(game: str, probability: float) ->
     assert min(p_values(played(env), recorded(game))) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("game", "constant", "wrong"),
     [

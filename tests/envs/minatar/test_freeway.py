@@ -20,6 +20,7 @@ from a2c_tf.envs.minatar.board import ACTIONS
 from a2c_tf.envs.minatar.freeway import Freeway, FreewayState
 
 
+@pytest.mark.slow
 class TestContract(GraphEnvironmentContract):
     @pytest.fixture(autouse=True)
     def short_episodes(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +113,7 @@ def hurry(game: FreewayState, rng: np.random.Generator, meanings: tuple[str, ...
     return actions.tolist()
 
 
+@pytest.mark.slow
 def test_whole_episodes_are_those_of_minatar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freeway, "TIME_LIMIT", 120)
     monkeypatch.setattr(oracle, "time_limit", 120)
@@ -121,6 +123,7 @@ def test_whole_episodes_are_those_of_minatar(monkeypatch: pytest.MonkeyPatch) ->
     assert episodes == 32 * 8  # of 121 steps, and one for the reset
 
 
+@pytest.mark.slow
 def test_an_episode_has_2501_steps_and_ends_in_termination() -> None:
     env = Freeway(2)
     stream = rollout(env, random_actions(env.spec, 2502), variant=tf.function)

@@ -35,6 +35,7 @@ SCALARS = {  # our fields in the oracle's names
 }
 
 
+@pytest.mark.slow
 class TestContract(GraphEnvironmentContract):
     limit = 1  # down and up again ends an episode
     starts_vary = False
@@ -157,6 +158,7 @@ def recorded(request: pytest.FixtureRequest) -> tuple[bool, Steps]:
     return request.param, oracle_steps(request.param)
 
 
+@pytest.mark.slow
 def test_a_step_is_that_of_minatar(recorded: tuple[bool, Steps], variant: Callable) -> None:
     ramping, steps = recorded
     before, after = steps.before, steps.after
@@ -180,6 +182,7 @@ def surface(game: SeaquestState, rng: np.random.Generator, meanings: tuple[str, 
     return np.where(rises, up, actions).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [minatar_oracle.at_random, surface])
 def test_whole_episodes_are_those_of_minatar(
     policy: minatar_oracle.Policy, monkeypatch: pytest.MonkeyPatch

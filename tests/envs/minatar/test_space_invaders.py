@@ -30,6 +30,7 @@ SCALARS = {
 }
 
 
+@pytest.mark.slow
 class TestContract(GraphEnvironmentContract):
     steps = 80
     starts_vary = False
@@ -114,6 +115,7 @@ def hunt(
     return actions.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [minatar_oracle.at_random, hunt])
 def test_whole_episodes_are_those_of_minatar(
     policy: minatar_oracle.Policy, monkeypatch: pytest.MonkeyPatch

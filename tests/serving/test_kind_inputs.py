@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from support.asgi import AsgiClient
 
 from serving.act import act
 from serving.app import make_app
@@ -239,7 +240,7 @@ def test_observations_of_another_space(served_named, name, observation, fragment
     assert fragment in refusal(served_named(name), {"observation": observation})
 
 
-def test_an_index_that_the_graph_has_no_entry_for_is_refused(make_client):
+def test_an_index_that_the_graph_has_no_entry_for_is_refused():
     """As an embedding has none beyond its number of rows."""
     table = numpy_helper.from_array(np.eye(5, dtype=np.float32), "table")
     batch = ["batch"]
@@ -259,7 +260,7 @@ def test_an_index_that_the_graph_has_no_entry_for_is_refused(make_client):
         [table],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    client = make_client(make_app(Policy("embedding", model.SerializeToString())))
+    client = AsgiClient(make_app(Policy("embedding", model.SerializeToString())))
     assert client.post("/act", {"observation": [4, 2]}).json()["action"] == [4, 2]
     response = client.post("/act", {"observation": 7})
     assert response.status_code == 400

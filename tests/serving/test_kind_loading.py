@@ -3,9 +3,12 @@
 import json
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
+from support.asgi import AsgiClient, request_of
+from support.graph_edits import renamed, retyped, with_output
+from support.onnx_models import onnx_model, write_export
+from support.small_policies import small_policy
 
 from serving.app import make_app
 from serving.errors import ModelError
@@ -13,11 +16,11 @@ from serving.loading import load_policy
 
 
 @pytest.fixture
-def export_of(tmp_path, kind_named, make_kind_export):
+def export_of(tmp_path):
     """A sound export of a kind, for a test to spoil."""
 
     def export(name, **changes):
-        return make_kind_export(tmp_path / name, kind_named(name)._replace(**changes))
+        return write_export(tmp_path / name, small_policy(name)._replace(**changes))
 
     return export
 
@@ -100,8 +103,8 @@ def test_continuous_actions_may_differ_by_rounding(export_of, name, factor, is_s
 
 
 @pytest.mark.parametrize("name", ["started", "multi_categorical", "bernoulli", "everything"])
-def test_ties_may_go_to_either_in_every_component(export_of, kind_named, name):
-    weights = kind_named(name).weights
+def test_ties_may_go_to_either_in_every_component(export_of, name):
+    weights = small_policy(name).weights
     export = export_of(name, weights=np.zeros_like(weights))
 
     def other(manifest):
@@ -128,8 +131,8 @@ def test_what_a_mask_forbids_makes_no_tie_of_the_rest(export_of, name, other):
     assert "returns action" in refusal(export)
 
 
-def test_a_tie_of_one_component_does_not_excuse_another(export_of, kind_named):
-    weights = kind_named("multi_categorical").weights.copy()
+def test_a_tie_of_one_component_does_not_excuse_another(export_of):
+    weights = small_policy("multi_categorical").weights.copy()
     weights[:, :2] = 0  # of the first component
     export = export_of("multi_categorical", weights=weights)
 
@@ -198,24 +201,20 @@ def test_distributions_that_are_none(export_of, distribution, fragment):
     assert fragment in refusal(export)
 
 
-def test_a_mask_has_a_value_for_each_choice(
-    tmp_path, kind_named, make_kind_model, make_kind_export
-):
-    small = kind_named("masked_multi_categorical")
-    assert load_policy(make_kind_export(tmp_path / "sound", small), None).choices == (3, 2)
-    model = make_kind_model(small)
+def test_a_mask_has_a_value_for_each_choice(tmp_path):
+    small = small_policy("masked_multi_categorical")
+    assert load_policy(write_export(tmp_path / "sound", small), None).choices == (3, 2)
+    model = onnx_model(small)
     (mask,) = (tensor for tensor in model.graph.input if tensor.name == "action_mask")
     mask.type.tensor_type.shape.dim[1].dim_value = 1  # which broadcasts
-    text = refusal(make_kind_export(tmp_path / "export", small, model))
+    text = refusal(write_export(tmp_path / "export", small, model.SerializeToString()))
     assert "input action_mask has 1 values a row, expected 5" in text
 
 
-def test_a_graph_that_fails_where_nothing_is_allowed_is_served(
-    tmp_path, kind_named, make_kind_model, make_kind_export
-):
+def test_a_graph_that_fails_where_nothing_is_allowed_is_served(tmp_path):
     """As one that divides by the number of permitted actions; no request gets it there."""
-    small = kind_named("masked")._replace(value_weights=np.zeros(4, np.float32))
-    model = make_kind_model(small)
+    small = small_policy("masked")._replace(value_weights=np.zeros(4, np.float32))
+    model = onnx_model(small)
     divide = helper.make_node("Div", ["former", "any"], ["value"])
     model = with_output(model, "value", ["batch"], divide)
     model.graph.node.insert(
@@ -224,22 +223,7 @@ def test_a_graph_that_fails_where_nothing_is_allowed_is_served(
     model.graph.node.insert(
         0, helper.make_node("Cast", ["action_mask"], ["ones"], to=TensorProto.FLOAT)
     )
-    assert load_policy(make_kind_export(tmp_path / "export", small, model), None)
-
-
-def rename(nodes, old, new):
-    for node in nodes:
-        for names in (node.input, node.output):
-            for i, name in enumerate(names):
-                names[i] = new if name == old else name
-
-
-def renamed(model, old, new):
-    """The graph with another name for an input or an output."""
-    rename(model.graph.node, old, new)
-    for tensor in (*model.graph.input, *model.graph.output):
-        tensor.name = new if tensor.name == old else tensor.name
-    return model
+    assert load_policy(write_export(tmp_path / "export", small, model.SerializeToString()), None)
 
 
 @pytest.mark.parametrize(
@@ -254,31 +238,10 @@ def renamed(model, old, new):
         ("gaussian", "mean", "logits", "the model has outputs ['action', 'log_std', 'logits'"),
     ],
 )
-def test_graphs_with_other_names(
-    tmp_path, kind_named, make_kind_model, make_kind_export, name, old, new, fragment
-):
-    small = kind_named(name)
-    model = renamed(make_kind_model(small), old, new)
-    assert fragment in refusal(make_kind_export(tmp_path / "export", small, model))
-
-
-def retyped(model, name, dtype, shape):
-    """The graph with another type of an input, cast and reshaped to the old one inside."""
-    (tensor,) = (tensor for tensor in model.graph.input if tensor.name == name)
-    old = tensor.type.tensor_type.elem_type
-    rename(model.graph.node, name, "inside")
-    shape_name = "shape_inside"
-    sizes = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim][1:]
-    model.graph.initializer.append(
-        helper.make_tensor(shape_name, TensorProto.INT64, [1 + len(sizes)], [0, *sizes])
-    )
-    cast = helper.make_node("Cast", [name], ["cast_inside"], to=old)
-    reshape = helper.make_node("Reshape", ["cast_inside", shape_name], ["inside"])
-    model.graph.node.insert(0, reshape)
-    model.graph.node.insert(0, cast)
-    tensor.CopyFrom(helper.make_tensor_value_info(name, dtype, shape))
-    onnx.checker.check_model(model)
-    return model
+def test_graphs_with_other_names(tmp_path, name, old, new, fragment):
+    small = small_policy(name)
+    model = renamed(onnx_model(small), old, new)
+    assert fragment in refusal(write_export(tmp_path / "export", small, model.SerializeToString()))
 
 
 @pytest.mark.parametrize(
@@ -292,21 +255,10 @@ def retyped(model, name, dtype, shape):
         ("dict", "observation_goal", TensorProto.INT64, [2], "only the batch symbolic"),
     ],
 )
-def test_graphs_with_other_types(
-    tmp_path, kind_named, make_kind_model, make_kind_export, name, tensor, dtype, shape, fragment
-):
-    small = kind_named(name)
-    model = retyped(make_kind_model(small), tensor, dtype, shape)
-    assert fragment in refusal(make_kind_export(tmp_path / "export", small, model))
-
-
-def with_output(model, name, shape, node):
-    """The graph whose output `name` comes from another node."""
-    rename(model.graph.node, name, "former")
-    model.graph.node.append(node)
-    (tensor,) = (tensor for tensor in model.graph.output if tensor.name == name)
-    tensor.CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    return model
+def test_graphs_with_other_types(tmp_path, name, tensor, dtype, shape, fragment):
+    small = small_policy(name)
+    model = retyped(onnx_model(small), tensor, dtype, shape)
+    assert fragment in refusal(write_export(tmp_path / "export", small, model.SerializeToString()))
 
 
 @pytest.mark.parametrize(
@@ -338,32 +290,28 @@ def with_output(model, name, shape, node):
         ),
     ],
 )
-def test_graphs_with_other_outputs(
-    tmp_path, kind_named, make_kind_model, make_kind_export, name, node, shape, fragment
-):
-    small = kind_named(name)
-    model = with_output(make_kind_model(small), node.output[0], shape, node)
-    assert fragment in refusal(make_kind_export(tmp_path / "export", small, model))
+def test_graphs_with_other_outputs(tmp_path, name, node, shape, fragment):
+    small = small_policy(name)
+    model = with_output(onnx_model(small), node.output[0], shape, node)
+    assert fragment in refusal(write_export(tmp_path / "export", small, model.SerializeToString()))
 
 
 @pytest.fixture
-def bare(export_of, make_client):
+def bare(export_of):
     """A client of a kind whose manifest is lost."""
 
     def bare(name):
         export = export_of(name)
         (export / "manifest.json").unlink()
-        return make_client(make_app(load_policy(export / "policy.onnx", None)))
+        return AsgiClient(make_app(load_policy(export / "policy.onnx", None)))
 
     return bare
 
 
 @pytest.mark.parametrize("name", ["dict", "recurrent"])
-def test_plainly_categorical_actions_are_sampled_without_a_manifest(
-    bare, kind_named, as_request, name
-):
-    small, client = kind_named(name), bare(name)
-    body = as_request(small.random_inputs(64)) | {"deterministic": False, "seed": 1}
+def test_plainly_categorical_actions_are_sampled_without_a_manifest(bare, name):
+    small, client = small_policy(name), bare(name)
+    body = request_of(small.random_inputs(64)) | {"deterministic": False, "seed": 1}
     first, second = (client.post("/act", body).json()["action"] for _ in range(2))
     assert first == second and set(first) <= set(range(4)) and len(set(first)) > 1
 
@@ -381,20 +329,20 @@ def test_plainly_categorical_actions_are_sampled_without_a_manifest(
         "everything",
     ],
 )
-def test_other_actions_are_greedy_without_a_manifest(bare, kind_named, as_request, name):
-    small, client = kind_named(name), bare(name)
+def test_other_actions_are_greedy_without_a_manifest(bare, name):
+    small, client = small_policy(name), bare(name)
     inputs = small.random_inputs(3)
-    action = client.post("/act", as_request(inputs)).json()["action"]
+    action = client.post("/act", request_of(inputs)).json()["action"]
     np.testing.assert_allclose(action, small.run(inputs)["action"], rtol=1e-5, atol=1e-5)
-    response = client.post("/act", as_request(inputs) | {"deterministic": False})
+    response = client.post("/act", request_of(inputs) | {"deterministic": False})
     assert response.status_code == 400
     assert "needs the manifest" in response.json()["error"]
 
 
-def test_a_mask_must_allow_something_without_a_manifest_too(bare, kind_named, as_request):
-    small, client = kind_named("masked_bernoulli"), bare("masked_bernoulli")
+def test_a_mask_must_allow_something_without_a_manifest_too(bare):
+    small, client = small_policy("masked_bernoulli"), bare("masked_bernoulli")
     inputs = small.random_inputs(2)
     inputs["action_mask"][1] = False
-    response = client.post("/act", as_request(inputs))
+    response = client.post("/act", request_of(inputs))
     assert response.status_code == 400
     assert "row 1 forbids all values 0 to 3" in response.json()["error"]

@@ -56,6 +56,7 @@ def test_the_largest_batch_with_the_longest_numbers_fits(served):
 
 
 @pytest.mark.skipif(not shutil.which("curl") or not shutil.which("python3"), reason="needs both")
+@pytest.mark.process
 def test_the_printed_command_works(served, listen):
     command = listen(served.policy).split(", try: ")[1]
     answer = subprocess.run(
