@@ -20,7 +20,6 @@ from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.types import Counters
 
 SYSTEM_CALLS = ("fsync", "mkdir", "rename", "rmdir", "unlink")
-SECONDS = 60  # a bound against hanging, not a measurement
 
 
 class Killed(BaseException):
@@ -121,41 +120,54 @@ def test_a_full_disk_is_left_as_it_was(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 SAVE_FOR_EVER = """
-import itertools, sys
+import itertools, os, sys
 from pathlib import Path
 import numpy as np
 from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.checkpoints import prune, save
 from a2c_tf.types import Counters
 
-folder = Path(sys.argv[1])
-for i in itertools.count(int(sys.argv[2])):
-    arrays = {"kernel": np.full(100_000, i, np.float32)}
-    save(folder, Checkpoint(Counters(i), arrays, arrays, arrays))
-    prune(folder, keep=2)
-    print(i, flush=True)
+def save_for_ever(folder, start):
+    for i in itertools.count(start):
+        arrays = {"kernel": np.full(100_000, i, np.float32)}
+        save(folder, Checkpoint(Counters(i), arrays, arrays, arrays))
+        prune(folder, keep=2)
+        print(i, flush=True)
+
+for start in sys.stdin:
+    if child := os.fork():
+        os.waitpid(child, 0)
+        print("killed", flush=True)
+    else:
+        print(os.getpid(), flush=True)
+        save_for_ever(Path(sys.argv[1]), int(start))
 """
 
 
 @pytest.mark.process
 def test_a_killed_process_loses_no_checkpoint_that_was_finished(tmp_path: Path) -> None:
     start = 1
-    for kill_after in (1, 2, 3, 5, 8):
-        finished = _save_until_killed(tmp_path, start, kill_after)
-        newest = checkpoints.load_newest(tmp_path)
-        assert newest.counters.env_steps >= finished
-        assert newest.model["kernel"][0] == newest.counters.env_steps
-        start = newest.counters.env_steps + 1
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVE_FOR_EVER, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        for kill_after in (1, 2, 3, 5, 8):
+            finished = _save_until_killed(parent, start, kill_after)
+            newest = checkpoints.load_newest(tmp_path)
+            assert newest.counters.env_steps >= finished
+            assert newest.model["kernel"][0] == newest.counters.env_steps
+            start = newest.counters.env_steps + 1
+    assert parent.returncode == 0
 
 
-def _save_until_killed(folder: Path, start: int, saves: int) -> int:
-    """Kills a process in the middle of a save and returns the last one that it finished."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SAVE_FOR_EVER, folder, str(start)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for _ in range(saves):
-        process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=SECONDS)
-    return int(rest.split()[-1]) if rest.split() else start + saves - 1
+def _save_until_killed(parent: subprocess.Popen[str], start: int, saves: int) -> int:
+    """Kills a child in the middle of a save and returns the last one that it finished."""
+    assert parent.stdin is not None and parent.stdout is not None
+    print(start, file=parent.stdin, flush=True)
+    child = int(parent.stdout.readline())
+    finished = [int(parent.stdout.readline()) for _ in range(saves)]
+    os.kill(child, signal.SIGKILL)
+    finished += [int(line) for line in iter(parent.stdout.readline, "killed\n")]
+    return finished[-1]
