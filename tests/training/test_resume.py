@@ -119,7 +119,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     experiment.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
     (saved,) = checkpoints.listed(folder.checkpoints)
     command_line = f"python -m a2c_tf.train --run-dir {folder.path} --resume"
-    assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; go on with {command_line}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; resume with {command_line}"
     assert not folder.evaluation.exists() and not folder.export.exists()
     assert len(run_dir.read_metrics(folder.metrics)) == 3
 

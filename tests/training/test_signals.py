@@ -85,7 +85,7 @@ def stop_while_training(path: Path, number: signal.Signals, *settings: str) -> S
 def test_sigterm_saves_and_asks_to_be_started_again(tmp_path: Path) -> None:
     stopped = stop_while_training(tmp_path / "run", signal.SIGTERM)
     assert stopped.code == 75
-    assert f"saved {stopped.saved}; go on with " in stopped.out
+    assert f"saved {stopped.saved}; resume with " in stopped.out
     assert "Traceback" not in stopped.err
     assert checkpoints.load(stopped.saved).counters.env_steps >= 100
 
@@ -97,7 +97,7 @@ def test_processes_of_environments_live_until_the_run_is_saved(
     settings = ("env.backend=gymnasium", "env.vectorization=async")
     stopped = stop_while_training(tmp_path / "run", signal.Signals[f"SIG{name}"], *settings)
     assert stopped.code == code, stopped.err
-    assert f"saved {stopped.saved}; go on with " in stopped.out
+    assert f"saved {stopped.saved}; resume with " in stopped.out
     assert "Traceback" not in stopped.err
 
 
@@ -113,7 +113,7 @@ def test_a_signal_in_the_final_evaluation_stops_it(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 75, err
-    assert "go on with " in out and not folder.evaluation.exists()
+    assert "resume with " in out and not folder.evaluation.exists()
 
 
 def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
     assert stopped.code == 130
     assert "Traceback" not in stopped.err
     steps = checkpoints.load(stopped.saved).counters.env_steps
-    said, resume = stopped.out.splitlines()[-1].split("; go on with ")
+    said, resume = stopped.out.splitlines()[-1].split("; resume with ")
     assert said == f"saved {stopped.saved}"
 
     interpreter, *arguments = shlex.split(resume)
@@ -142,7 +142,7 @@ def test_a_signal_before_the_first_update_saves_the_start(
     monkeypatch.setattr(cli, "import_tensorflow", lambda: signal.raise_signal(signal.SIGTERM))
     outcome = command("a2c_tf.train", "cartpole", "--run-dir", tmp_path / "run")
     assert (outcome.code, outcome.err) == (75, "")
-    assert f"saved {tmp_path / 'run' / 'checkpoints' / 'ckpt-0'}; go on with " in outcome.out
+    assert f"saved {tmp_path / 'run' / 'checkpoints' / 'ckpt-0'}; resume with " in outcome.out
 
 
 TWICE = """
