@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from support import ROOT
 
@@ -24,11 +25,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from a2c_tf.acceleration.sharding import DEFAULT_THREADS
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.training import assembly
 from a2c_tf.training.trainer import Trainer
 
 SECONDS = 120  # a bound against hanging, not a measurement
@@ -122,6 +125,8 @@ def command() -> Command:
         out, err = io.StringIO(), io.StringIO()
         with (
             _signal_handlers_kept(),
+            # a process that has TensorFlow already would be warned that its threads stay
+            mock.patch.object(assembly, "apply_threads", lambda threads: DEFAULT_THREADS),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
