@@ -2,29 +2,23 @@
 
 Exact for A2C, which updates once an unroll under the weights that acted: the outputs of dense
 layers and convolutions are saved while acting, and the learner's forward pass takes them from
-there. Memoryless networks of these layers alone; `is_possible` says which.
+there. For networks for which `fast_forward.is_possible`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from a2c_tf.acceleration.fast_forward import has_known_gradient, is_product, with_known_output
-from a2c_tf.networks.forward import TrajectoryOutput, flatten_time, split_time
+from a2c_tf.acceleration.fast_forward import (
+    apply_memoryless,
+    replace_products,
+    with_known_output,
+)
+from a2c_tf.networks.forward import TrajectoryOutput, flatten_time
 from a2c_tf.types import CoreState, StepOutput, Trajectory
-
-Replace = Callable[[keras.layers.Layer, str, keras.KerasTensor], keras.KerasTensor]
-"""(dense layer or convolution, a name for this use of it, its input) -> its output."""
-
-
-def is_possible(model: keras.Model) -> bool:
-    """Returns whether every layer with weights is one whose gradient follows from its output."""
-    return all(has_known_gradient(layer) for layer in model.layers if layer.trainable_weights)
 
 
 class ReusedLayer(keras.layers.Layer):
@@ -55,13 +49,13 @@ class ActivationReuse:
             saved[name] = layer(x)
             return saved[name]
 
-        copy = _replace_products(model, model.input, save)
+        copy = replace_products(model, model.input, save)
         self._saving = keras.Model(copy.input, [copy.output, list(saved.values())])
         given = {name: keras.Input(batch_shape=x.shape, dtype=x.dtype) for name, x in saved.items()}
         # passed through, so that the copy may be built on inputs that the network does not have
         inputs = [model.input, list(given.values())]
         widened = keras.Model(inputs, [model.output, list(given.values())])
-        reusing = _replace_products(
+        reusing = replace_products(
             widened, inputs, lambda layer, name, x: ReusedLayer(layer)(x, given[name])
         )
         self._reusing = keras.Model(reusing.input, reusing.output[0])
@@ -74,36 +68,6 @@ class ActivationReuse:
     def forward_reusing(self, model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
         """Applies the network to a trajectory, from the activations that acting saved."""
         if not trajectory.activations:
-            return self._apply(model, model, trajectory)
+            return apply_memoryless(model, model, trajectory)
         saved = [flatten_time(x) for x in trajectory.activations]  # [T·B, ...] each
-        return self._apply(lambda x: self._reusing([x, saved]), model, trajectory)
-
-    def _apply(
-        self, network: Callable[[Any], Any], model: keras.Model, trajectory: Trajectory
-    ) -> TrajectoryOutput:
-        first = tf.nest.map_structure(lambda x: flatten_time(x[:-1]), trajectory.observation)
-        last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)  # [B, *obs]
-        output = network(first)
-        policy, value = (split_time(output[h], trajectory.reward) for h in ("policy", "value"))
-        return TrajectoryOutput(policy, value, model(last)["value"])
-
-
-def _replace_products(model: keras.Model, inputs: Any, replace: Replace) -> keras.Model:
-    """Returns a copy of a functional model on `inputs`, its products of matrices replaced.
-
-    Args:
-      model: what is copied; the copy shares its layers.
-      inputs: KerasTensors, structured as those of the model.
-      replace: makes the output of each dense layer and convolution.
-    """
-    uses: Counter[str] = Counter()  # a layer may be used twice
-
-    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
-        if not is_product(operation):
-            return operation(*arguments, **keywords)
-        uses[operation.name] += 1
-        return replace(operation, f"{operation.name}_{uses[operation.name]}", *arguments)
-
-    return keras.models.clone_model(
-        model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call
-    )
+        return apply_memoryless(lambda x: self._reusing([x, saved]), model, trajectory)

@@ -1,15 +1,23 @@
-"""Dense and convolutional layers whose output is known, with the gradient written out.
+"""The forward pass over a trajectory, with the gradients of its products written out.
 
-Going back, each layer's gradient follows from its input, its output and its kernel.
+Going back, the gradient of a dense layer or convolution follows from its input, its output and its kernel, under XLA
+faster than by TensorFlow's own. Memoryless networks of these layers alone.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from a2c_tf.networks.forward import TrajectoryOutput, flatten_time, split_time
+from a2c_tf.types import Trajectory
+
+Replace = Callable[[keras.layers.Layer, str, keras.KerasTensor], keras.KerasTensor]
+"""(dense layer or convolution, a name for this use of it, its input) -> its output."""
 
 ACTIVATION_GRADIENTS: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     keras.activations.linear: lambda y, dy: dy,
@@ -18,8 +26,89 @@ ACTIVATION_GRADIENTS: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], 
 }
 """(output, its gradient) -> the gradient of the input, where the output determines it."""
 
+NARROW = 4
+"""units of a layer whose gradient is faster in sums under XLA."""
 WIDE = 256
 """units of a layer whose kernel oneDNN is slow to transpose, next to a product of few rows."""
+
+
+class FastLayer(keras.layers.Layer):
+    """A dense layer or convolution with the gradient written out; it shares the layer's weights."""
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        super().__init__(autocast=False)
+        self.layer = layer
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return with_known_output(self.layer, x, self.layer(x), in_sums=True)
+
+    def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return self.layer.compute_output_spec(x)
+
+
+class FastForward:
+    """A copy of a network, on the same weights, with the gradients of its products written out.
+
+    To be made where the layers have the precision that they are to compute in.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._network = replace_products(
+            model, model.input, lambda layer, _, x: FastLayer(layer)(x)
+        )
+
+    def apply_to_trajectory(self, model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
+        """Applies the network to a trajectory, as `forward.apply_to_trajectory` does."""
+        return apply_memoryless(self._network, model, trajectory)
+
+
+def is_possible(model: keras.Model) -> bool:
+    """Returns whether every layer with weights is one whose gradient follows from its output."""
+    return all(has_known_gradient(layer) for layer in model.layers if layer.trainable_weights)
+
+
+def apply_memoryless(
+    network: Callable[[Any], Any], model: keras.Model, trajectory: Trajectory
+) -> TrajectoryOutput:
+    """Applies a memoryless network to a trajectory, all steps as one batch.
+
+    Args:
+      network: on o_0 .. o_{T-1} as one batch `[T·B, *obs]`.
+      model: on o_T, for the bootstrap value.
+      trajectory: observations with leading `[T+1, B]`.
+
+    Returns:
+      The outputs, with leading `[T, B]`.
+    """
+    first = tf.nest.map_structure(lambda x: flatten_time(x[:-1]), trajectory.observation)
+    last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)  # [B, *obs]
+    output = network(first)
+    policy, value = (split_time(output[head], trajectory.reward) for head in ("policy", "value"))
+    return TrajectoryOutput(policy, value, model(last)["value"])
+
+
+def replace_products(model: keras.Model, inputs: Any, replace: Replace) -> keras.Model:
+    """Copies a functional model with its products of matrices replaced.
+
+    Args:
+      model: what is copied; the copy shares its layers.
+      inputs: KerasTensors, structured as those of the model.
+      replace: makes the output of each dense layer and convolution.
+
+    Returns:
+      The copy.
+    """
+    uses: Counter[str] = Counter()  # a layer may be used twice
+
+    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if not is_product(operation):
+            return operation(*arguments, **keywords)
+        uses[operation.name] += 1
+        return replace(operation, f"{operation.name}_{uses[operation.name]}", *arguments)
+
+    return keras.models.clone_model(
+        model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call
+    )
 
 
 def has_known_gradient(layer: keras.layers.Layer) -> bool:
@@ -37,18 +126,25 @@ def is_product(operation: Any) -> bool:
     return type(operation) in (keras.layers.Conv2D, keras.layers.Dense)
 
 
-def with_known_output(layer: keras.layers.Layer, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+def with_known_output(
+    layer: keras.layers.Layer, x: tf.Tensor, y: tf.Tensor, in_sums: bool = False
+) -> tf.Tensor:
     """Returns a layer's known output with the gradient of that layer.
 
     Args:
       layer: one that `has_known_gradient`.
       x: its input, `[..., F]` or `[N, H, W, C]`.
       y: its output for `x`, in the dtype that the layer computes in.
+      in_sums: whether narrow dense layers go back in sums: XLA is slow at products of few columns.
 
     Returns:
       `y`, from which gradients flow to `x`, kernel and bias.
     """
-    backward = _conv_backward if isinstance(layer, keras.layers.Conv2D) else _dense_backward
+    backward = _dense_backward
+    if isinstance(layer, keras.layers.Conv2D):
+        backward = _conv_backward
+    elif in_sums and 1 < layer.units <= NARROW:
+        backward = _narrow_backward
 
     @tf.custom_gradient
     def known(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
@@ -77,6 +173,15 @@ def _input_gradient(kernel: tf.Tensor, dz: tf.Tensor) -> tf.Tensor:
     if dz.shape.rank == 2 and rows is not None and units >= WIDE and 2 * rows < units:
         return tf.transpose(tf.matmul(kernel, dz, transpose_b=True))  # [N, F]
     return tf.matmul(dz, kernel, transpose_b=True)  # [..., F]
+
+
+def _narrow_backward(
+    layer: keras.layers.Dense, x: tf.Tensor, kernel: tf.Tensor, dz: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what `_dense_backward` does, in sums over units and rows."""
+    dx = tf.add_n([dz[..., i, tf.newaxis] * kernel[:, i] for i in range(layer.units)])
+    rows, dz_rows = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))  # [N, F]
+    return dx, tf.reduce_sum(rows[:, :, tf.newaxis] * dz_rows[:, tf.newaxis], axis=0)
 
 
 def _conv_backward(

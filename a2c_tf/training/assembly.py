@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import keras
 
 from a2c_tf import networks, optimizers
-from a2c_tf.acceleration.activation_reuse import ActivationReuse, is_possible
+from a2c_tf.acceleration.activation_reuse import ActivationReuse
 from a2c_tf.acceleration.compilation import (
     Compilation,
     choose_compilation,
     compiled_image_conversion,
 )
+from a2c_tf.acceleration.fast_forward import FastForward, is_possible
 from a2c_tf.acceleration.looped_unroll import LONGEST_WRITTEN_OUT, looped_unroll
 from a2c_tf.acceleration.mixed_precision import casting_weights_once, computing_in_bfloat16
 from a2c_tf.acceleration.sharding import (
@@ -60,6 +61,8 @@ class Acceleration(NamedTuple):
     """of the batch, which the network runs in side by side."""
     reuses_activations: bool
     """whether the learner's forward pass is that of acting."""
+    fast_forward: bool
+    """whether the gradients of its products are written out."""
     in_bfloat16: bool
     """whether torsos compute in bfloat16."""
 
@@ -69,6 +72,7 @@ class Acceleration(NamedTuple):
             f"{self.compilation.name}, {self.num_shards} shard{'s' * (self.num_shards > 1)}, "
             f"threads {threads[0]} intra-op and {threads[1]} inter-op"
             f"{', activations reused' * self.reuses_activations}"
+            f"{', gradients written out' * self.fast_forward}"
             f"{', torsos in bfloat16' * self.in_bfloat16}"
         )
 
@@ -141,13 +145,14 @@ def choose_acceleration(
         compilation = choose_compilation(config.run.compile, in_graph, convolutional)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    whole = compilation.is_whole
+    whole, possible = compilation.is_whole, is_possible(agent.model)
     return Acceleration(
         compilation,
         threads,
         # environments on the host gained nothing from shards
         num_shards=count_shards(spec.num_envs, threads, whole) if in_graph else 1,
-        reuses_activations=not whole and is_possible(agent.model),
+        reuses_activations=possible and not whole,
+        fast_forward=possible and whole,
         in_bfloat16=config.network.precision == "mixed_bfloat16",
     )
 
@@ -200,6 +205,9 @@ def _forward(agent: Agent, chosen: Acceleration, scope: Scope) -> tuple[Policy, 
         with scope():
             reuse = ActivationReuse(agent.model)
         policy, apply_to_trajectory = reuse.forward_saving, reuse.forward_reusing
+    if chosen.fast_forward:
+        with scope():
+            apply_to_trajectory = FastForward(agent.model).apply_to_trajectory
     return (
         shard_policy(policy, chosen.num_shards),  # traced within the unroll's scope
         _within(scope, shard_trajectory(apply_to_trajectory, chosen.num_shards)),

@@ -12,8 +12,8 @@ import tensorflow as tf
 from support.networks import OBSERVATIONS, ROWS, make, score
 
 from a2c_tf import networks
-from a2c_tf.acceleration.activation_reuse import ActivationReuse, is_possible
-from a2c_tf.acceleration.fast_forward import WIDE
+from a2c_tf.acceleration.activation_reuse import ActivationReuse
+from a2c_tf.acceleration.fast_forward import NARROW, WIDE, FastForward, is_possible
 from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import forward
 from a2c_tf.types import EnvSpec, Trajectory
@@ -64,6 +64,30 @@ def test_numbers_and_gradients_are_those_of_a_pass(torso, shared, activation, sa
     for actual, wanted in zip(gradients, tape.gradient(total, variables), strict=True):
         assert np.abs(wanted).max() > 0
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("torso", OBSERVATIONS)
+@pytest.mark.parametrize(("shared", "activation"), [(True, "relu"), (False, "tanh")])
+def test_gradients_written_out_are_those_of_a_pass(torso, shared, activation, variant):
+    """The policy head of three actions is narrow enough to go back in sums."""
+    model, observation = make(torso, shared=shared, activation=activation)
+    assert 1 < model.get_layer("policy").units <= NARROW
+    variables, trajectory = model.trainable_variables, trajectory_of(observation)
+    fast = FastForward(model).apply_to_trajectory
+
+    def both(apply):
+        with tf.GradientTape() as tape:
+            output = apply(model, trajectory)
+            total = score({"policy": output.parameters[0], "value": output.value[0]})
+        return output, tape.gradient(total, variables)
+
+    expected, wanted = both(forward.apply_to_trajectory)
+    actual, gradients = variant(lambda: both(fast))()
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-6)
+    for a, e in zip(gradients, wanted, strict=True):
+        assert np.abs(e).max() > 0
+        np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-5 * np.abs(e).max())
 
 
 def test_gradients_before_a_wide_layer_are_those_of_a_pass(variant):
