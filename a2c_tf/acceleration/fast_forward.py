@@ -1,7 +1,7 @@
 """The forward pass over a trajectory, with the gradients of its products written out.
 
-Going back, the gradient of a dense layer or convolution follows from its input, its output and its kernel, under XLA
-faster than by TensorFlow's own. Memoryless networks of these layers alone.
+Going back, the gradient of a dense layer or convolution follows from its input, its output and
+its kernel, under XLA faster than by TensorFlow's own. Memoryless networks of these layers alone.
 """
 
 from __future__ import annotations

@@ -60,17 +60,16 @@ def test_the_defaults_are_those_of_minatar(version: str) -> None:
 
 def encode_enemies(game: oracle.Env) -> Enemies:
     """Also holds that no two enemies of a row share direction, column and move timer."""
-    fish, loading = np.zeros([6, 10], np.int32), np.zeros([11, 6, 10], np.int32)
+    fish, loading = np.zeros(10, np.int64), np.zeros([11, 10], np.int64)
     rightward, taken = np.zeros(10, bool), set()
     for x, y, goes_right, timer, *shot in game.e_fish + game.e_subs:
         assert (y, x, timer) not in taken
-        in_row = fish[:, y].any() or loading[:, :, y].any()
-        assert not in_row or rightward[y] == goes_right
+        assert not fish[y] | loading[:, y].any() or rightward[y] == goes_right
         taken.add((y, x, timer))
         rightward[y] = goes_right
-        boards = loading[shot[0]] if shot else fish
-        boards[timer, y] |= 1 << x
-    return Enemies(fish, loading.sum(axis=0, dtype=np.int32), loading, rightward)
+        lanes = loading[shot[0]] if shot else fish
+        lanes[y] |= 1 << (10 * timer + x)
+    return Enemies(fish, loading.sum(axis=0), loading, rightward)
 
 
 def encode_bullets(bullets: list) -> Bullets:
@@ -105,9 +104,9 @@ def encode(game: oracle.Env) -> SeaquestState:
 
 
 def canonical(game: SeaquestState) -> SeaquestState:
-    """Says nothing: the direction of an empty row, and which slot of a diver is free."""
+    """Says nothing: the direction of an empty lane, and which slot of a diver is free."""
     enemies, divers = game.enemies, game.divers
-    rightward = enemies.rightward & tf.reduce_any((enemies.fish | enemies.subs) != 0, axis=0)
+    rightward = enemies.rightward & ((enemies.fish | enemies.subs) != 0)
     gone = divers.y[:1] == -1
     divers = Divers(*(tf.where(gone, leaf[::-1], leaf) for leaf in divers))
     known = divers.y != -1
