@@ -28,8 +28,6 @@ ACTIVATION_GRADIENTS: dict[Callable[..., Any], Callable[[tf.Tensor, tf.Tensor], 
 
 NARROW = 4
 """units of a layer whose gradient is faster in sums under XLA."""
-WIDE = 256
-"""units of a layer whose kernel oneDNN is slow to transpose, next to a product of few rows."""
 
 
 class FastLayer(keras.layers.Layer):
@@ -164,15 +162,7 @@ def _dense_backward(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the gradients by input and kernel: dz Wᵀ and xᵀ dz over all rows."""
     rows, dz_rows = (tf.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (x, dz))  # [N, F]
-    return _input_gradient(kernel, dz), tf.matmul(rows, dz_rows, transpose_a=True)
-
-
-def _input_gradient(kernel: tf.Tensor, dz: tf.Tensor) -> tf.Tensor:
-    """Returns `dz Wᵀ`; of few rows and many units as `(W dzᵀ)ᵀ`, which oneDNN does on all cores."""
-    rows, units = dz.shape[0], kernel.shape[-1]
-    if dz.shape.rank == 2 and rows is not None and units >= WIDE and 2 * rows < units:
-        return tf.transpose(tf.matmul(kernel, dz, transpose_b=True))  # [N, F]
-    return tf.matmul(dz, kernel, transpose_b=True)  # [..., F]
+    return tf.matmul(dz, kernel, transpose_b=True), tf.matmul(rows, dz_rows, transpose_a=True)
 
 
 def _narrow_backward(

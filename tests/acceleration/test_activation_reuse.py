@@ -13,7 +13,7 @@ from support.networks import OBSERVATIONS, ROWS, make, score
 
 from a2c_tf import networks
 from a2c_tf.acceleration.activation_reuse import ActivationReuse
-from a2c_tf.acceleration.fast_forward import NARROW, WIDE, FastForward, is_possible
+from a2c_tf.acceleration.fast_forward import NARROW, FastForward, is_possible
 from a2c_tf.config import NetworkConfig
 from a2c_tf.networks import forward
 from a2c_tf.types import EnvSpec, Trajectory
@@ -88,23 +88,6 @@ def test_gradients_written_out_are_those_of_a_pass(torso, shared, activation, va
     for a, e in zip(gradients, wanted, strict=True):
         assert np.abs(e).max() > 0
         np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-5 * np.abs(e).max())
-
-
-def test_gradients_before_a_wide_layer_are_those_of_a_pass(variant):
-    """The product that its kernel takes longer for goes the other way round."""
-    model, observation = make("nature", hidden=(WIDE,))
-    reuse = ActivationReuse(model)
-    saved = reuse.forward_saving(observation, ()).activations
-
-    def gradients(forward):
-        with tf.GradientTape() as tape:
-            total = score(forward(observation))
-        return tape.gradient(total, model.trainable_variables)
-
-    again = variant(lambda: gradients(lambda x: reused(reuse, model, x, saved)))()
-    for actual, wanted in zip(again, gradients(model), strict=True):
-        assert np.abs(wanted).max() > 0
-        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
 
 
 def test_what_is_saved_is_what_counts():
