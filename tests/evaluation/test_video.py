@@ -201,6 +201,7 @@ def evaluated(command: Command, *arguments: str | Path) -> tuple[dict[str, Any],
     return json.loads(outcome.out), line
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [[], ["--sampled", "--seed=3"]])
 def test_evaluate_films_the_first_episode_of_its_seed(
     more: list[str], finished_run: RunDir, command: Command, tmp_path: Path
@@ -272,6 +273,7 @@ def test_memory_and_held_noise_are_those_of_the_evaluation(deterministic: bool) 
         assert recording.complete
 
 
+@pytest.mark.process
 def test_an_episode_without_end_is_cut(
     finished_run: RunDir, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ class Enemies(NamedTuple):
 
 
 def none(num_envs: int) -> Enemies:
-    """Empty lanes."""
+    """Returns empty lanes."""
     lanes = tf.zeros([SIZE, num_envs], tf.int64)
     loading = tf.zeros([SHOT_TIMERS, SIZE, num_envs], tf.int64)
     return Enemies(lanes, lanes, loading, tf.zeros_like(lanes, tf.bool))
@@ -48,9 +48,18 @@ def load(enemies: Enemies) -> Enemies:
 
 
 def spawn(enemies: Enemies, due: tf.Tensor, period: tf.Tensor, noise: tf.Tensor) -> Enemies:
-    """One more where `due` `[B]`, unless its lane goes the other way; `noise` is `[3, B]`.
+    """Adds one enemy where one is due, unless its lane goes the other way.
 
     A submarine's shot timer starts at 10, and the step of `load` before this counts.
+
+    Args:
+      enemies: before.
+      due: `[B]` bool.
+      period: `[B]` int32, steps between two moves of a new enemy.
+      noise: `[3, B]` float32, uniform in (0, 1).
+
+    Returns:
+      The enemies with the new ones.
     """
     from_left, is_sub = noise[0] < 1 / 2, noise[1] < 1 / 3
     lane = is_row(random_row(noise[2]))  # [10, B]
@@ -70,12 +79,12 @@ def spawn(enemies: Enemies, due: tf.Tensor, period: tf.Tensor, noise: tf.Tensor)
 
 
 def random_row(noise: tf.Tensor) -> tf.Tensor:
-    """A row in which something crosses, 1 to 8, of a uniform number `[B]`."""
+    """Returns a row in which something crosses, 1 to 8, from a uniform number `[B]`."""
     return 1 + tf.cast(noise * ROWS, tf.int32)
 
 
 def remove(enemies: Enemies, lanes: tf.Tensor) -> Enemies:
-    """Without those whose bits are in `lanes` `[10, B]`."""
+    """Returns the enemies without those whose bits are in `lanes` `[10, B]`."""
     return enemies._replace(
         fish=enemies.fish & ~lanes,
         subs=enemies.subs & ~lanes,
@@ -84,7 +93,7 @@ def remove(enemies: Enemies, lanes: tf.Tensor) -> Enemies:
 
 
 def cells(lanes: tf.Tensor) -> tf.Tensor:
-    """Where there are enemies with any move timer: lanes `[10, B]` as a board of bits, int32."""
+    """Returns where there are enemies with any move timer, of lanes `[10, B]`: a board, int32."""
     right_shift = tf.bitwise.right_shift
     lanes |= right_shift(lanes, SIZE * TIMERS // 2)
     lanes |= right_shift(lanes, SIZE) | right_shift(lanes, 2 * SIZE)
@@ -112,8 +121,13 @@ def advance(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Moves the enemies whose timer is 0, and counts down the others'.
 
+    Args:
+      lanes: `[10, B]` int64.
+      rightward: `[10, B]` bool, the direction of each lane.
+      period: `[B]` int32, steps between two moves.
+
     Returns:
-      the lanes after it, and the boards of the cells that were entered.
+      The lanes after it, and the boards of the cells that were entered.
     """
     entered = shift(lanes & FULL_ROW, rightward)
     offset = tf.cast(SIZE * period, tf.int64)
