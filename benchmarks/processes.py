@@ -119,6 +119,7 @@ def started(
     workload: Workload,
     kinds: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator[Worker]:
     """Yields a worker that is ready; it has nothing to save and is killed in the end.
 
@@ -127,6 +128,7 @@ def started(
       workload: what it does.
       kinds: those to be measured; None: all of the library's.
       environment: variables of the process.
+      root: the checkout whose code is measured.
 
     Raises:
       WorkerError: where the process ended before.
@@ -141,7 +143,7 @@ def started(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=ROOT,
+            cwd=root,
             env={**os.environ, **(environment or {})},
         ) as process,
     ):

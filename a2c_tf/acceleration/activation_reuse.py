@@ -12,12 +12,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from a2c_tf.acceleration.fast_forward import (
-    apply_memoryless,
-    replace_products,
-    with_known_output,
-)
-from a2c_tf.networks.forward import TrajectoryOutput, flatten_time
+from a2c_tf.acceleration.fast_forward import replace_products, with_known_output
+from a2c_tf.networks import forward
+from a2c_tf.networks.forward import TrajectoryOutput, flatten_time, split_time
 from a2c_tf.types import CoreState, StepOutput, Trajectory
 
 
@@ -68,6 +65,10 @@ class ActivationReuse:
     def forward_reusing(self, model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
         """Applies the network to a trajectory, from the activations that acting saved."""
         if not trajectory.activations:
-            return apply_memoryless(model, model, trajectory)
+            return forward.apply_to_trajectory(model, trajectory)
         saved = [flatten_time(x) for x in trajectory.activations]  # [T·B, ...] each
-        return apply_memoryless(lambda x: self._reusing([x, saved]), model, trajectory)
+        first = tf.nest.map_structure(lambda x: flatten_time(x[:-1]), trajectory.observation)
+        last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)  # [B, *obs]
+        output = self._reusing([first, saved])
+        policy, value = (split_time(output[h], trajectory.reward) for h in ("policy", "value"))
+        return TrajectoryOutput(policy, value, model(last)["value"])

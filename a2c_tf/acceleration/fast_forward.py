@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from a2c_tf.networks.forward import TrajectoryOutput, flatten_time, split_time
+from a2c_tf.networks import forward
+from a2c_tf.networks.forward import TrajectoryOutput
 from a2c_tf.types import Trajectory
 
 Replace = Callable[[keras.layers.Layer, str, keras.KerasTensor], keras.KerasTensor]
@@ -57,32 +58,12 @@ class FastForward:
 
     def apply_to_trajectory(self, model: keras.Model, trajectory: Trajectory) -> TrajectoryOutput:
         """Applies the network to a trajectory, as `forward.apply_to_trajectory` does."""
-        return apply_memoryless(self._network, model, trajectory)
+        return forward.apply_to_trajectory(self._network, trajectory)
 
 
 def is_possible(model: keras.Model) -> bool:
     """Returns whether every layer with weights is one whose gradient follows from its output."""
     return all(has_known_gradient(layer) for layer in model.layers if layer.trainable_weights)
-
-
-def apply_memoryless(
-    network: Callable[[Any], Any], model: keras.Model, trajectory: Trajectory
-) -> TrajectoryOutput:
-    """Applies a memoryless network to a trajectory, all steps as one batch.
-
-    Args:
-      network: on o_0 .. o_{T-1} as one batch `[T·B, *obs]`.
-      model: on o_T, for the bootstrap value.
-      trajectory: observations with leading `[T+1, B]`.
-
-    Returns:
-      The outputs, with leading `[T, B]`.
-    """
-    first = tf.nest.map_structure(lambda x: flatten_time(x[:-1]), trajectory.observation)
-    last = tf.nest.map_structure(lambda x: x[-1], trajectory.observation)  # [B, *obs]
-    output = network(first)
-    policy, value = (split_time(output[head], trajectory.reward) for head in ("policy", "value"))
-    return TrajectoryOutput(policy, value, model(last)["value"])
 
 
 def replace_products(model: keras.Model, inputs: Any, replace: Replace) -> keras.Model:

@@ -64,7 +64,8 @@ def _curve(rows: list[dict[str, float]], name: str) -> np.ndarray | None:
 
 def _draw(axes: Axes, curves: list[np.ndarray]) -> None:
     if len(curves) == 1:
-        axes.plot(*curves[0], linewidth=1.2)
+        lone = curves[0].shape[1] == 1  # a line through one point is invisible
+        axes.plot(*curves[0], linewidth=1.2, marker="o" if lone else None)
         return
     steps = np.linspace(0, min(curve[0, -1] for curve in curves), POINTS)
     values = np.stack([np.interp(steps, *curve) for curve in curves])  # [runs, POINTS]

@@ -188,7 +188,7 @@ def test_a_client_that_stops_in_the_middle_of_a_body_does_no_harm(server):
         assert ask(connection, "POST", "/act", GOOD)[0] == 200
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs it")
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_printed_command_works(server):
     command = server.line.split(", try: ")[1]
     answer = subprocess.run(
