@@ -10,6 +10,8 @@ import gymnasium
 from gymnasium import spaces
 
 NAME = "observation"
+RESERVED = {"core", "core_state", "heads", "log_std", "policy", "torso", "value", "value_head"}
+"""what no key of a Dict can be called: a network's layers have these names."""
 SUPPORTED = "Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of these"
 
 
@@ -25,11 +27,7 @@ def parts(space: gymnasium.Space) -> dict[str, gymnasium.Space]:
     if not isinstance(space, spaces.Dict):
         return {NAME: _checked(space, "observation space")}
     for key in space:
-        if not re.fullmatch(r"\w+", str(key), re.ASCII):
-            raise ValueError(
-                f"observation space has the key {key!r}: expected letters, digits and "
-                "underscores; rename it in a wrapper"
-            )
+        _check_key(str(key), [str(other) for other in space if other != key])
     return {
         f"{NAME}_{key}": _checked(space[key], f"observation space, key {key!r}:")
         for key in sorted(space)
@@ -67,12 +65,27 @@ def has_channels_first(shape: Sequence[int]) -> bool:
     return a < c
 
 
+def _check_key(key: str, others: Sequence[str]) -> None:
+    """Raises a ValueError for a key which networks or files cannot have for a name."""
+    if not re.fullmatch(r"\w+", key, re.ASCII):
+        wrong = "expected letters, digits and underscores"
+    elif key in RESERVED:
+        wrong = f"the network's own names are {', '.join(sorted(RESERVED))}"
+    elif twins := [other for other in others if other.lower() == key.lower()]:
+        wrong = f"but for upper and lower case {twins[0]!r} is the same"
+    else:
+        return
+    raise ValueError(f"observation space has the key {key!r}: {wrong}; rename it in a wrapper")
+
+
 def _checked(space: gymnasium.Space, where: str) -> gymnasium.Space:
     if not isinstance(
         space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
     ):
         raise ValueError(
             f"{where} {space} is not supported: expected {SUPPORTED}; "
-            "wrap the environment, for instance in gymnasium.wrappers.FlattenObservation"
+            "wrap the environment, for instance with env.wrappers=[FlattenObservation]"
         )
+    if 0 in (space.shape or ()):
+        raise ValueError(f"{where} {space} holds no numbers; leave it out in a wrapper")
     return space

@@ -10,6 +10,7 @@ from a2c_tf.config.schema import (
     OptimizerConfig,
     RunConfig,
     ScheduleConfig,
+    WrapperConfig,
 )
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "OptimizerConfig",
     "RunConfig",
     "ScheduleConfig",
+    "WrapperConfig",
     "check_resumable",
     "find",
     "load",

@@ -62,11 +62,36 @@ class AtariConfig(Section):
     """all 18 actions; false: those that the game knows."""
 
 
+class WrapperConfig(Section):
+    """A wrapper around a gymnasium environment."""
+
+    name: str
+    """one of gymnasium.wrappers, or `my_module:MyWrapper`."""
+    kwargs: dict[str, Any] = {}
+    """further arguments of it."""
+
+
+def _wrapper(value: Any) -> Any:
+    """Converts a wrapper's name alone to the whole of it."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+Wrapper = Annotated[WrapperConfig, BeforeValidator(_wrapper)]
+Wrappers = Annotated[tuple[Wrapper, ...], Field(strict=False)]
+
+
 class EnvConfig(Section):
     """Which environment is stepped, by which backend, and how many at once."""
 
     id: str = "MinAtar/Breakout-v1"
     """gymnasium's id; `my_module:MyEnv-v0` imports the module first."""
+    kwargs: dict[str, Any] = {}
+    """passed to gymnasium.make or to the factory, as {map_name: 8x8}."""
+    wrappers: Wrappers = ()
+    """around each environment, the innermost first: a name in gymnasium.wrappers,
+    `my_module:MyWrapper`, or {name: FrameStackObservation, kwargs: {stack_size: 4}}."""
+    factory: str | None = None
+    """`my_module:make`, called with kwargs, returns a gymnasium environment; in place of an id."""
     backend: Literal["auto", "graph", "gymnasium", "ale", "envpool"] = "auto"
     """auto: the first of graph, ale, envpool and gymnasium that has the environment."""
     num_envs: Positive = 32
@@ -84,6 +109,11 @@ class EnvConfig(Section):
     """truncate episodes after this many steps; null: the environment's own limit (ALE 108,000
     frames)."""
     atari: AtariConfig = AtariConfig()
+
+    @property
+    def name(self) -> str:
+        """Returns what the environment is called: the factory's path, else the id."""
+        return self.factory or self.id
 
 
 class NetworkConfig(Section):

@@ -50,7 +50,8 @@ def for_space(action_space: gymnasium.Space, squash: bool = False) -> Distributi
             return _gaussian(Bounds.of(action_space), squash)
     raise ValueError(
         f"action space {action_space} is not supported: expected Discrete, MultiDiscrete, "
-        "MultiBinary or a Box of floats; wrap the environment"
+        "MultiBinary or a Box of floats; wrap the environment, for instance in "
+        "gymnasium.wrappers.TransformAction"
     )
 
 

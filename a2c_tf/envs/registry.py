@@ -18,7 +18,8 @@ from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarCon
 from a2c_tf.envs.classic_control.pendulum import Pendulum
 from a2c_tf.envs.host import atari, envpool
 from a2c_tf.envs.host.adapter import HostEnvironment
-from a2c_tf.envs.host.gymnasium_vector import make_vector, registered
+from a2c_tf.envs.host.gymnasium_vector import make_vector, registered, vectorized
+from a2c_tf.envs.host.wrapping import find_factory, make_by_factory, wrap_by
 from a2c_tf.envs.minatar.asterix import Asterix
 from a2c_tf.envs.minatar.board import RampingGame
 from a2c_tf.envs.minatar.breakout import Breakout
@@ -69,19 +70,20 @@ def make(config: EnvConfig) -> Environment:
         backend does not have.
       CommandError: for what a host environment raises while it is made.
     """
-    backend = config.backend if config.backend != "auto" else default_backend(config.id)
+    backend = choose_backend(config)
     _check_backend_settings(config, backend)
     if backend == "graph":
         return _make_in_graph(config)
     try:
-        if backend == "gymnasium" and not _is_known(config.id):
+        if backend == "gymnasium" and not (config.factory or _is_known(config.id)):
             registered(config.id)  # report an unknown id before checking its settings
         _check_host_settings(config)
         return _make_on_host(config, backend)
     except CommandError:
         raise
     except Exception as error:  # the user's module and environment may raise anything
-        raise ConfigError(f"env.id={config.id}: {_reason(config, error)}") from error
+        setting = f"env.factory={config.factory}" if config.factory else f"env.id={config.id}"
+        raise ConfigError(f"{setting}: {_reason(config, error)}") from error
 
 
 def make_spec(config: EnvConfig) -> EnvSpec:
@@ -153,6 +155,14 @@ def installed(backend: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+def choose_backend(config: EnvConfig) -> str:
+    """Returns the backend of the config, or the first that has its environment as it asks."""
+    if config.backend != "auto":
+        return config.backend
+    is_customized = config.factory or config.kwargs or config.wrappers
+    return "gymnasium" if is_customized else default_backend(config.id)
+
+
 def default_backend(env_id: str) -> str:
     """Returns the first backend that is installed and has the environment."""
     if env_id in GRAPH_NATIVE:
@@ -196,11 +206,20 @@ def _make_on_host(config: EnvConfig, backend: str) -> Environment:
 
 
 def _make_gymnasium(config: EnvConfig, **settings: Any) -> Environment:
+    wrap = wrap_by(config.wrappers)
+    if config.factory:
+        kwargs, limit = {**config.kwargs, **settings}, config.max_episode_steps
+        find_factory(config.factory)
+        make_one = functools.partial(make_by_factory, config.factory, kwargs, limit)
+        make = functools.partial(vectorized, make_one, config.num_envs, config.vectorization, wrap)
+        return HostEnvironment(make, config.name, "gymnasium", max_episode_steps=limit)
     if config.max_episode_steps is not None:
         settings["max_episode_steps"] = config.max_episode_steps
-    vector_env = make_vector(config.id, config.num_envs, config.vectorization, **settings)
+    settings = {**config.kwargs, **settings}
+    count, vectorization = config.num_envs, config.vectorization
+    make = functools.partial(make_vector, config.id, count, vectorization, wrap, **settings)
     limit = config.max_episode_steps or registered(config.id).max_episode_steps
-    return HostEnvironment(vector_env, config.id, "gymnasium", max_episode_steps=limit)
+    return HostEnvironment(make, config.id, "gymnasium", max_episode_steps=limit)
 
 
 def _check_installed(config: EnvConfig, backend: str) -> None:
@@ -213,6 +232,12 @@ def _check_installed(config: EnvConfig, backend: str) -> None:
 
 
 def _check_backend_settings(config: EnvConfig, backend: str) -> None:
+    for name in ("factory", "kwargs", "wrappers"):
+        if (value := getattr(config, name)) and backend != "gymnasium":
+            raise ConfigError(
+                f"env.{name}: received {value!r}, which backend {backend} cannot use; "
+                "set env.backend=gymnasium"
+            )
     if config.atari != AtariConfig() and not config.id.startswith(atari.PREFIX):
         raise ConfigError(f"env.atari: {config.id} is no Atari game; leave it out")
     for name, backends in BACKENDS_OF.items():

@@ -165,9 +165,7 @@ def choose_threads(config: Config) -> Threads:
     """
     env, network = config.env, config.network
     convolutional = network.torso != "mlp" and not network.builder
-    in_graph = env.backend == "graph" or (
-        env.backend == "auto" and registry.default_backend(env.id) == "graph"
-    )
+    in_graph = registry.choose_backend(env) == "graph"
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:
         return apply_threads(enable_sharding(env.num_envs))

@@ -1,18 +1,24 @@
-"""Any `gymnasium.vector.VectorEnv` behind our contract, stepped by Python on the host."""
+"""Any `gymnasium.vector.VectorEnv` behind our contract, stepped by Python on its own thread."""
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 import tensorflow as tf
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 from a2c_tf import spaces
+from a2c_tf.envs.host.action_masks import MASK, flat_mask
+from a2c_tf.envs.host.declarations import BoundsWarning
+from a2c_tf.envs.host.environment_thread import EnvironmentThread
+from a2c_tf.envs.host.episode_quota import QUOTA
 from a2c_tf.envs.host.failures import CUT_OFF, FailureRecorder, HostEnvironmentError, one_line
+from a2c_tf.envs.host.observed import ObservedSteps, StepSampler
 from a2c_tf.envs.host.validation import (
     BrokenEnvironmentError,
     check_declared,
@@ -25,6 +31,8 @@ from a2c_tf.types import EnvSpec, TimeStep
 
 log = logging.getLogger(__name__)
 
+SUB_ENVIRONMENTS = (SyncVectorEnv, AsyncVectorEnv)
+"""the vectors whose sub-environments are wrapped each, and so can stand still."""
 ALIGNMENT = 64
 """bytes, to whose multiples TensorFlow aligns its own tensors."""
 
@@ -32,8 +40,10 @@ ALIGNMENT = 64
 class HostEnvironment(FailureRecorder):
     """Steps a vector environment, whose state stays on the host; ours is a token that orders calls.
 
+    One thread makes, steps, draws and closes it.
+
     Args:
-      vector_env: what is stepped; closed by `close`, and where this raises.
+      make_vector_env: makes what is stepped; closed by `close`, and where this raises.
       env_id: its id.
       backend: the library it comes from.
       action_meanings: a name for each discrete action, where there are some.
@@ -49,7 +59,7 @@ class HostEnvironment(FailureRecorder):
 
     def __init__(
         self,
-        vector_env: VectorEnv,
+        make_vector_env: Callable[[], VectorEnv],
         env_id: str,
         backend: str,
         *,
@@ -59,18 +69,27 @@ class HostEnvironment(FailureRecorder):
         terminal_on_life_loss: bool = False,
     ) -> None:
         super().__init__(env_id)
-        self._vector_env, self.closed = vector_env, False
+        self._thread, self.closed = EnvironmentThread(), True
+        try:
+            vector_env = self._vector_env = self._thread.call(make_vector_env)
+        except BaseException:
+            self._thread.stop()
+            raise
+        self.closed = False
         self._observation_space = vector_env.single_observation_space
         try:
             _check_autoreset(vector_env, env_id)
             self._parts = spaces.parts(self._observation_space)
-            self._mask_size = self.recorded(_mask_size)(vector_env) if may_mask else 0
-        except Exception:
+            self._mask_size = self._on_thread(_mask_size)(vector_env) if may_mask else 0
+        except BaseException:
             self.close()
             raise
         parts = self._parts.values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
+        self._bounds = BoundsWarning(env_id, self._parts)
         self._lives = _Lives() if terminal_on_life_loss else None
+        self._quotas: list[int] | None = None
+        self._sampler = StepSampler()
         self.spec = EnvSpec(
             id=env_id,
             backend=backend,
@@ -96,9 +115,23 @@ class HostEnvironment(FailureRecorder):
             return
         self.closed = True
         try:
-            self._vector_env.close()
+            self._thread.call(self._vector_env.close)
         except Exception as error:  # another's code, and nothing depends on it any more
             log.warning("environment %s: close() raised %s", self._env_id, one_line(error))
+        finally:
+            self._thread.stop()
+
+    def limit_episodes(self, quotas: Sequence[int] | None) -> None:
+        """Lets each sub-environment of gymnasium's play that many episodes, and then stand still.
+
+        Args:
+          quotas: for the time from the next `reset` on, `[B]`; None: without end.
+        """
+        self._quotas = None if quotas is None else list(quotas)
+
+    def observed_steps(self) -> ObservedSteps | None:
+        """Returns a sample of the steps so far; None where there were none."""
+        return self._sampler.steps(len(self._parts))
 
     @property
     def frames_per_second(self) -> int:
@@ -122,7 +155,7 @@ class HostEnvironment(FailureRecorder):
           HostEnvironmentError, DrawingError: where that fails, or returns no picture.
         """
         try:
-            pictures = self._vector_env.render()
+            pictures = self._thread.call(self._vector_env.render)
         except Exception as error:  # another's code
             missing = isinstance(error, ImportError | gymnasium.error.DependencyNotInstalled)
             kind = frames.DrawingError if missing else HostEnvironmentError
@@ -141,7 +174,7 @@ class HostEnvironment(FailureRecorder):
         mask_signature = [((self._mask_size,), tf.bool)] if self._mask_size else []
         signature = [*self._signature, *mask_signature]
         dtypes = [tf.float32, *(dtype for _, dtype in signature)]
-        rows, *rest = tf.numpy_function(self.recorded(function), [step, argument], dtypes)
+        rows, *rest = tf.numpy_function(self._on_thread(function), [step, argument], dtypes)
         with tf.control_dependencies([rows]):
             token = tf.identity(step)
         rows.set_shape([3, self.spec.num_envs])
@@ -152,9 +185,15 @@ class HostEnvironment(FailureRecorder):
         mask = rest[-1] if self._mask_size else ()
         return token, TimeStep(observation, reward, discount, tf.cast(last, tf.bool), mask)
 
+    def _on_thread(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the function, run on the environment's thread, with what it raises recorded."""
+        return self.recorded(functools.partial(self._thread.call, function))
+
     def _reset(self, step: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, ...]:
+        has_quotas = isinstance(self._vector_env.unwrapped, SUB_ENVIRONMENTS)
+        options = {QUOTA: self._quotas} if has_quotas else None
         with locate_errors("reset", *CUT_OFF):
-            observation, info = self._vector_env.reset(seed=reset_seed(seed))
+            observation, info = self._vector_env.reset(seed=reset_seed(seed), options=options)
         nothing = np.zeros(self.spec.num_envs, bool)
         return self._arrived(int(step), observation, nothing, nothing, nothing, info)
 
@@ -182,6 +221,7 @@ class HostEnvironment(FailureRecorder):
             rows[0], rows[1], rows[2] = reward, ~ended, last
         check_finite("reward", rows[0], step)
         masks = [self._mask(step, info, last)] if self._mask_size else []
+        self._sampler.add(observed, last, masks)
         return rows, *observed, *masks
 
     def _observed(self, step: int, observation: Any) -> list[np.ndarray]:
@@ -197,6 +237,7 @@ class HostEnvironment(FailureRecorder):
         ]
         for name, array in zip(self._parts, observed, strict=True):
             check_finite(name, array, step)
+        self._bounds.check(dict(zip(self._parts, observed, strict=True)), step)
         return observed
 
     def _mask(self, step: int, info: dict[str, Any], last: np.ndarray) -> np.ndarray:
@@ -204,7 +245,13 @@ class HostEnvironment(FailureRecorder):
         allowed = np.ones((self.spec.num_envs, self._mask_size), bool)
         given = info.get("_action_mask", np.zeros(self.spec.num_envs, bool)) & ~last
         for i in np.flatnonzero(given):
-            allowed[i] = _row(info["action_mask"][i])
+            mask = flat_mask(info[MASK][i])
+            if mask.size != self._mask_size:
+                raise BrokenEnvironmentError(
+                    f"sub-environment {i}, step {step}: action_mask holds {mask.size} booleans; "
+                    f"expected {self._mask_size}, as at the first reset"
+                )
+            allowed[i] = mask
             if not allowed[i].any():
                 raise BrokenEnvironmentError(
                     f"sub-environment {i}, step {step}: action_mask allows no action"
@@ -253,9 +300,4 @@ def _check_autoreset(vector_env: VectorEnv, env_id: str) -> None:
 def _mask_size(vector_env: VectorEnv) -> int:
     """Returns the size of the masks in `info`, which only a reset shows; 0 without masks."""
     _, info = vector_env.reset(seed=0)
-    return len(_row(info["action_mask"][0])) if "action_mask" in info else 0
-
-
-def _row(mask: Any) -> np.ndarray:
-    """Returns one environment's mask, of which several choices may have one each, in a tuple."""
-    return np.concatenate(mask) if isinstance(mask, tuple | list) else np.asarray(mask).reshape(-1)
+    return len(flat_mask(info[MASK][0])) if MASK in info else 0

@@ -52,9 +52,10 @@ class AleEnvironment(HostEnvironment):
       tf.errors.InternalError: from `reset` and `step`, where ale-py raised.
     """
 
-    def __init__(self, vector_env: Any, *arguments: Any, **settings: Any) -> None:
-        super().__init__(vector_env, *arguments, **settings)
-        self._handle = np.frombuffer(vector_env.ale.handle(), np.uint8)
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        emulators: Any = self._vector_env
+        self._handle = np.frombuffer(emulators.ale.handle(), np.uint8)
         """of an object in C++, which lives as long as the vector environment."""
         self._compiled_reset = xla_handlers.program(self._started)
         self._compiled_step = xla_handlers.program(self._stepped)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -21,6 +22,7 @@ from gymnasium.wrappers.vector import TransformObservation
 from a2c_tf.config import AtariConfig, EnvConfig
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.gymnasium_vector import make_vector, registered
+from a2c_tf.envs.host.wrapping import wrap_by
 
 PREFIX = "ALE/"
 MAX_FRAMES = 108_000
@@ -107,27 +109,31 @@ def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
 
     in_graph = config.atari.grayscale and ale.is_available()
     kind = ale.AleEnvironment if in_graph else HostEnvironment
-    return adapt(_in_planes(vector_env, config.atari), config, "ale", kind)
+    in_planes = _in_planes(vector_env, config.atari)
+    return adapt(lambda: in_planes, config, "ale", kind)
 
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
     """Returns gymnasium's environments, in wrappers that do the same to the frames."""
-    vector_env = make_vector(
+    make = functools.partial(
+        make_vector,
         f"ale_py:{config.id}",
         config.num_envs,
         config.vectorization or "sync",
-        functools.partial(_wrap, config.atari, max_steps(config)),
+        wrap_by(config.wrappers, functools.partial(_wrap, config.atari, max_steps(config))),
+        info_keys=("lives",),
         frameskip=1,
         repeat_action_probability=sticky_probability(config),
         max_num_frames_per_episode=0,  # it would count those of the start
         full_action_space=config.atari.full_action_space,
+        **config.kwargs,
         **settings,
     )
-    return adapt(_in_planes(vector_env, config.atari), config, "gymnasium")
+    return adapt(lambda: _in_planes(make(), config.atari), config, "gymnasium")
 
 
 def adapt(
-    vector_env: VectorEnv,
+    make_vector_env: Callable[[], VectorEnv],
     config: EnvConfig,
     backend: str,
     kind: type[HostEnvironment] = HostEnvironment,
@@ -135,7 +141,7 @@ def adapt(
     """Returns the vector environment behind our contract.
 
     Args:
-      vector_env: steps the games.
+      make_vector_env: makes what steps the games.
       config: settings of the environment.
       backend: the library that the vector environment comes from.
       kind: the adapter's class.
@@ -144,7 +150,7 @@ def adapt(
       An adapter with the game's action meanings and limit.
     """
     return kind(
-        vector_env,
+        make_vector_env,
         config.id,
         backend,
         action_meanings=_action_meanings(config),

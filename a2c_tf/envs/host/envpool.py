@@ -37,7 +37,7 @@ def make_envpool(config: EnvConfig) -> HostEnvironment:
         vector_env = EnvPoolVectorEnv(
             config, {**settings, **_atari(config)}, config.atari.frame_stack
         )
-        return adapt(vector_env, config, "envpool")
+        return adapt(lambda: vector_env, config, "envpool")
     if config.max_episode_steps is not None:
         settings["max_episode_steps"] = config.max_episode_steps
     vector_env = EnvPoolVectorEnv(config, settings)
@@ -45,7 +45,7 @@ def make_envpool(config: EnvConfig) -> HostEnvironment:
         vector_env.close()
         raise ValueError(f"an Atari game; name it {PREFIX}{config.id}, with this recipe")
     return HostEnvironment(
-        vector_env,
+        lambda: vector_env,
         config.id,
         "envpool",
         max_episode_steps=vector_env.max_episode_steps,

@@ -16,6 +16,9 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
+from a2c_tf.envs.host.action_masks import with_masks
+from a2c_tf.envs.host.episode_quota import EpisodeQuota
+from a2c_tf.envs.host.integer_actions import with_integers
 from a2c_tf.envs.host.validation import ValidatedEnv
 
 Wrap = Callable[[gymnasium.Env], gymnasium.Env]
@@ -26,6 +29,7 @@ def make_vector(
     num_envs: int,
     vectorization: str | None = None,
     wrap: Wrap | None = None,
+    info_keys: tuple[str, ...] = (),
     **settings: Any,
 ) -> VectorEnv:
     """Returns a vector of `num_envs` environments of that id.
@@ -35,6 +39,7 @@ def make_vector(
       num_envs: B.
       vectorization: `sync`, `async`, or None: the environment's own vector version if it has one.
       wrap: puts wrappers around each; picklable.
+      info_keys: of `info`, that are kept beside the action mask.
       settings: further arguments of `gymnasium.make`.
 
     Returns:
@@ -44,12 +49,35 @@ def make_vector(
     if vectorization is None and wrap is None and spec.vector_entry_point is not None:
         mode = gymnasium.VectorizeMode.VECTOR_ENTRY_POINT
         return gymnasium.make_vec(env_id, num_envs, vectorization_mode=mode, **settings)
-    one = functools.partial(_make_one, env_id, wrap, settings)
+    make = functools.partial(gymnasium.make, env_id, **settings)
+    return vectorized(make, num_envs, vectorization, wrap, info_keys)
+
+
+def vectorized(
+    make: Callable[[], gymnasium.Env],
+    num_envs: int,
+    vectorization: str | None = None,
+    wrap: Wrap | None = None,
+    info_keys: tuple[str, ...] = (),
+) -> VectorEnv:
+    """Returns a vector of the environments that `make` returns.
+
+    Args:
+      make: makes one of them; picklable where they live in processes.
+      num_envs: B.
+      vectorization: `async`: a process each; else all in this one.
+      wrap: puts wrappers around each; picklable.
+      info_keys: of `info`, that are kept beside the action mask.
+
+    Returns:
+      A vector environment that the caller closes.
+    """
+    one = functools.partial(_make_one, make, wrap, info_keys)
     if vectorization == "async":
         makers = [functools.partial(_make_in_worker, one, i) for i in range(num_envs)]
         # a process that has TensorFlow cannot be forked
         return QuietAsyncVectorEnv(makers, context="forkserver")
-    return SyncVectorEnv([functools.partial(one, i) for i in range(num_envs)])
+    return _make_sync([functools.partial(one, i) for i in range(num_envs)])
 
 
 def registered(env_id: str) -> gymnasium.envs.registration.EnvSpec:
@@ -60,12 +88,36 @@ def registered(env_id: str) -> gymnasium.envs.registration.EnvSpec:
     return gymnasium.spec(name)
 
 
-def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: int) -> ValidatedEnv:
-    env = gymnasium.make(env_id, **settings)
-    return ValidatedEnv(wrap(env) if wrap else env, index)
+def _make_one(
+    make: Callable[[], gymnasium.Env], wrap: Wrap | None, info_keys: tuple[str, ...], index: int
+) -> EpisodeQuota:
+    """Makes one sub-environment: the user's own, checked, with the masks where we look for them."""
+    env = make()
+    try:
+        env = wrap(env) if wrap else env
+        return EpisodeQuota(ValidatedEnv(with_masks(with_integers(env), info_keys), index), index)
+    except Exception:
+        env.close()
+        raise
 
 
-def _make_in_worker(one: Callable[[int], ValidatedEnv], index: int) -> ValidatedEnv:
+def _make_sync(makers: Sequence[Callable[[], gymnasium.Env]]) -> VectorEnv:
+    """Makes all of them, or closes those that were made before one failed."""
+    made: list[gymnasium.Env] = []
+
+    def noted(make: Callable[[], gymnasium.Env]) -> gymnasium.Env:
+        made.append(make())
+        return made[-1]
+
+    try:
+        return SyncVectorEnv([functools.partial(noted, make) for make in makers])
+    except Exception:
+        for env in made:
+            env.close()
+        raise
+
+
+def _make_in_worker(one: Callable[[int], gymnasium.Env], index: int) -> gymnasium.Env:
     """Ignores SIGINT and SIGTERM in workers, so that the parent can save first.
 
     gymnasium makes the first in the run's own process, too, to learn its spaces.

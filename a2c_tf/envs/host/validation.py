@@ -10,11 +10,21 @@ import gymnasium
 import numpy as np
 
 from a2c_tf import spaces
+from a2c_tf.envs.host.declarations import undeclared
 from a2c_tf.errors import NonFiniteError
+
+LARGEST_REWARD = 1e15
+"""beyond it squares of returns overflow float32."""
+
+_SCALE_REWARD = f"expected at most {LARGEST_REWARD:.0e}; scale the rewards in a wrapper"
+
+
+class ContractError(RuntimeError):
+    """An environment breaks its contract; whoever knows where adds it."""
 
 
 class BrokenEnvironmentError(RuntimeError):
-    """An environment raised, or returned what contradicts its declaration."""
+    """An environment raised, or returned what contradicts its declaration, and where."""
 
 
 @contextlib.contextmanager
@@ -34,6 +44,8 @@ def locate_errors(where: str, *passing: type[Exception]) -> Iterator[None]:
         if isinstance(error, (BrokenEnvironmentError, NonFiniteError, *passing)):
             raise
         reason = " ".join(str(error).split())
+        if isinstance(error, ContractError):
+            raise BrokenEnvironmentError(f"{where}: {reason}") from error
         raise BrokenEnvironmentError(f"{where} raised {type(error).__name__}: {reason}") from error
 
 
@@ -52,6 +64,7 @@ class ValidatedEnv(gymnasium.Wrapper):
     def __init__(self, env: gymnasium.Env, index: int) -> None:
         super().__init__(env)
         self._index, self._episode, self._step = index, 1, 0
+        self._parts = spaces.parts(env.observation_space)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         if self._step:
@@ -75,19 +88,21 @@ class ValidatedEnv(gymnasium.Wrapper):
     def _check(self, observation: Any, reward: Any) -> None:
         space = self.env.observation_space
         if isinstance(space, gymnasium.spaces.Dict) and set(space) != set(observation):
-            raise BrokenEnvironmentError(
-                f"{self._where} observed the keys {sorted(observation)}; expected {sorted(space)}"
+            raise ContractError(
+                f"observed the keys {sorted(observation)}; expected {sorted(space)}"
             )
         arrays = [np.asarray(x) for x in spaces.arrays(space, observation)]
-        for (name, part), array in zip(spaces.parts(space).items(), arrays, strict=True):
-            if wrong := _undeclared(part, array, part.shape or ()):
-                raise BrokenEnvironmentError(f"{self._where}: {name} {wrong}")
+        for (name, part), array in zip(self._parts.items(), arrays, strict=True):
+            if wrong := undeclared(part, array, part.shape or ()):
+                raise ContractError(f"{name} {wrong}")
             if _has_bad(array):
                 raise NonFiniteError(f"{self._where}: {name} {_not_finite(array)}")
         if not _are_numbers(reward, ()):
-            raise BrokenEnvironmentError(f"{self._where}: reward is {reward!r}; expected a number")
+            raise ContractError(f"reward is {reward!r}; expected a number")
         if not np.isfinite(reward):
             raise NonFiniteError(f"{self._where}: reward is {reward}; expected a finite number")
+        if abs(reward) > LARGEST_REWARD:
+            raise ContractError(f"reward is {reward}; {_SCALE_REWARD}")
 
 
 def check_declared(
@@ -106,12 +121,12 @@ def check_declared(
         step.
     """
     for (name, part), array in zip(parts.items(), arrays, strict=True):
-        if wrong := _undeclared(part, array, (num_envs, *(part.shape or ()))):
+        if wrong := undeclared(part, array, (num_envs, *(part.shape or ()))):
             raise BrokenEnvironmentError(f"step {step}: {name} {wrong}")
 
 
 def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> None:
-    """Checks that there are a reward and both flags of an end for each sub-environment.
+    """Checks that there are a possible reward and both flags of an end for each sub-environment.
 
     Args:
       reward: expected to be numbers `[B]`.
@@ -125,6 +140,11 @@ def check_rows(reward: Any, ends: Sequence[Any], num_envs: int, step: int) -> No
     if not _are_numbers(reward, (num_envs,)):
         raise BrokenEnvironmentError(
             f"step {step}: reward is {_described(reward)}; expected numbers of shape [{num_envs}]"
+        )
+    rewards = np.asarray(reward)
+    for index in np.flatnonzero(np.isfinite(rewards) & (np.abs(rewards) > LARGEST_REWARD)):
+        raise BrokenEnvironmentError(
+            f"sub-environment {index}, step {step}: reward is {rewards[index]}; {_SCALE_REWARD}"
         )
     for name, flags in zip(("terminated", "truncated"), ends, strict=True):
         array = np.asarray(flags)
@@ -149,16 +169,6 @@ def check_finite(name: str, array: np.ndarray, step: int) -> None:
         index = np.argwhere(~np.isfinite(array))[0, 0]
         where = f"sub-environment {index}, step {step}"
         raise NonFiniteError(f"{where}: {name} {_not_finite(array)}")
-
-
-def _undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
-    """Returns how the array differs from its declaration; empty where it does not."""
-    if array.shape != shape:
-        return f"has shape {list(array.shape)}; its space declares {list(shape)}"
-    dtype = space.dtype or array.dtype
-    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
-        return f"has dtype {array.dtype}; its space declares {space.dtype}"
-    return ""
 
 
 def _are_numbers(x: Any, shape: tuple[int, ...]) -> bool:

@@ -73,7 +73,7 @@ def adapted(vector_env: SyncVectorEnv) -> HostEnvironment:
 
     Making it resets them once, since nothing but a reset shows whether there are action masks.
     """
-    env = HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
+    env = HostEnvironment(lambda: vector_env, "Scripted-v0", "gymnasium")
     for sub_env in vector_env.envs:
         assert sub_env.resets == 1
         sub_env.resets = 0
@@ -153,14 +153,14 @@ def test_no_reset_is_lost_or_doubled(scripts: list[list[Episode]], random: Any) 
 def test_another_autoreset_mode_is_refused_by_name(mode: AutoresetMode) -> None:
     vector_env = scripted_vector(ENDLESS, autoreset_mode=mode)
     with pytest.raises(ValueError, match=rf"Scripted-v0 declares.*{mode.name}.*NEXT_STEP"):
-        HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
+        HostEnvironment(lambda: vector_env, "Scripted-v0", "gymnasium")
 
 
 def test_no_declared_autoreset_mode_is_refused() -> None:
     vector_env = scripted_vector(ENDLESS)
     del vector_env.metadata["autoreset_mode"]
     with pytest.raises(ValueError, match="Scripted-v0 declares autoreset mode None"):
-        HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
+        HostEnvironment(lambda: vector_env, "Scripted-v0", "gymnasium")
 
 
 def test_an_observation_that_no_network_takes_is_refused() -> None:
@@ -179,7 +179,7 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 def test_observations_are_copied() -> None:
     vector_env = scripted_vector(ENDLESS, copy=False)
     vector_env._observations = aligned_zeros((2, 2), np.int16)
-    env = HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
+    env = HostEnvironment(lambda: vector_env, "Scripted-v0", "gymnasium")
     stream = rollout(env, np.zeros([5, 2], np.int32), variant=tf.function)
     np.testing.assert_array_equal(stream.observation[:, 0, 1], np.arange(6))
 
@@ -196,7 +196,7 @@ def test_the_copy_is_where_tensorflow_takes_it_as_it_is(dtype: Any, shape: Any) 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float64])
 def test_the_observations_dtype_is_kept(dtype: Any) -> None:
-    env = HostEnvironment(scripted_vector(ENDLESS, dtype), "Scripted-v0", "gymnasium")
+    env = HostEnvironment(lambda: scripted_vector(ENDLESS, dtype), "Scripted-v0", "gymnasium")
     state, time_step = env.reset(seed_of(0))
     assert_in_spec(time_step, env.spec)
     _, time_step = env.step(state, tf.constant([0, 0]))

@@ -65,7 +65,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[HostEnvironment]:
 def test_the_vector_environment_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[VectorEnv] = []
     monkeypatch.setattr(SyncVectorEnv, "close", lambda self: calls.append(self))
-    env = HostEnvironment(scripted_vector(FOREVER), "Scripted-v0", "gymnasium")
+    env = HostEnvironment(lambda: scripted_vector(FOREVER), "Scripted-v0", "gymnasium")
     assert not calls
     env.close()
     env.close()
@@ -75,7 +75,7 @@ def test_the_vector_environment_is_closed_once(monkeypatch: pytest.MonkeyPatch) 
 def test_one_that_cannot_be_adapted_is_closed() -> None:
     vector_env = scripted_vector(FOREVER, autoreset_mode=AutoresetMode.DISABLED)
     with pytest.raises(ValueError, match="NEXT_STEP"):
-        HostEnvironment(vector_env, "Scripted-v0", "gymnasium")
+        HostEnvironment(lambda: vector_env, "Scripted-v0", "gymnasium")
     assert all(env.closed for env in vector_env.envs)
 
 
@@ -87,7 +87,7 @@ def test_a_close_that_raises_is_a_warning(
 
     monkeypatch.setattr(SyncVectorEnv, "close", refuse)
     with caplog.at_level(logging.WARNING):
-        HostEnvironment(scripted_vector(FOREVER), "Scripted-v0", "gymnasium").close()
+        HostEnvironment(lambda: scripted_vector(FOREVER), "Scripted-v0", "gymnasium").close()
     assert caplog.messages == [
         "environment Scripted-v0: close() raised OSError: the door is locked"
     ]
@@ -107,7 +107,7 @@ def test_workers_end_with_their_environment() -> None:
 @pytest.mark.process
 def test_the_workers_beside_a_lost_one_end_too() -> None:
     vector_env = QuietAsyncVectorEnv([Dying, Dying], context="forkserver")
-    env = HostEnvironment(vector_env, "Dying-v0", "gymnasium", may_mask=False)
+    env = HostEnvironment(lambda: vector_env, "Dying-v0", "gymnasium", may_mask=False)
     state, _ = env.reset(seed_of(0))
     state, _ = env.step(state, tf.constant([0, 0]))
     with pytest.raises(CommandError, match="a process of its sub-environments has ended"):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 
+from a2c_tf.envs.host.action_masks import with_masks
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.failures import HostEnvironmentError
 
@@ -59,7 +60,8 @@ class Shop(gymnasium.Env):
 
 
 def host(*environments: Shop) -> HostEnvironment:
-    return HostEnvironment(SyncVectorEnv([lambda e=e: e for e in environments]), "Shop-v0", "test")
+    makers = [lambda e=e: with_masks(e) for e in environments]
+    return HostEnvironment(lambda: SyncVectorEnv(makers), "Shop-v0", "test")
 
 
 def expected_mask(count: int) -> list[bool]:
@@ -109,7 +111,9 @@ def test_masks_come_from_the_info_of_every_step_and_reset():
 
 
 def test_an_environment_without_masks_has_none():
-    env = HostEnvironment(gymnasium.make_vec("FrozenLake-v1", num_envs=2), "FrozenLake-v1", "test")
+    env = HostEnvironment(
+        lambda: gymnasium.make_vec("FrozenLake-v1", num_envs=2), "FrozenLake-v1", "test"
+    )
     assert env.spec.action_mask_size == 0
     assert env.reset(tf.constant([0, 1]))[1].action_mask == ()
 
