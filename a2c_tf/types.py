@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import gymnasium
+import numpy as np
 import tensorflow as tf
 
 Metrics = Mapping[str, tf.Tensor]
@@ -150,6 +151,17 @@ class EpisodeStatistics(NamedTuple):
     """scalar float32, of their undiscounted returns."""
     length_sum: tf.Tensor
     """scalar float32, of their lengths in steps."""
+
+
+class ObservedSteps(NamedTuple):
+    """Steps of B sub-environments, in the order in which they were met; N of many."""
+
+    arrays: tuple[np.ndarray, ...]
+    """`[N, B, ...]` each, in the order of `spaces.parts`."""
+    last: np.ndarray
+    """`[N, B]` bool, an episode ended there."""
+    action_mask: np.ndarray | None
+    """`[N, B, M]` bool; None: the environment has no masks."""
 
 
 class Counters(NamedTuple):

@@ -42,7 +42,7 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import report_errors
-    from a2c_tf.runs import checkpoints
+    from a2c_tf.runs import checkpoints, observations
     from export import exporting, manifest
     from export.parity import ParityError
 
@@ -51,7 +51,8 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
     out = arguments.out or folder.export
     with report_errors():
         agent = load_agent(config, checkpoint)
-        source = manifest.Source(agent, config, checkpoint.counters, evaluation)
+        observed = observations.load(folder.observed)
+        source = manifest.Source(agent, config, checkpoint.counters, evaluation, observed)
         try:
             checked = exporting.export_agent(source, out, arguments.format)
         except ParityError as error:

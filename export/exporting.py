@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from a2c_tf.agent import Agent
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.run_dir import write_json
@@ -17,7 +18,7 @@ from export.inference import Inference, Inputs
 from export.manifest import Golden, Source, describe
 from export.parity import Parity, check
 from export.rounding import Reference, row_steps
-from export.samples import collect_samples, count_of
+from export.samples import collect_samples, count_of, invented, rows_of
 
 ONNX_FILE, SAVED_MODEL, MANIFEST = "policy.onnx", "saved_model", "manifest.json"
 GOLDEN_SAMPLES = 4
@@ -48,6 +49,27 @@ def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
     return parity
 
 
+def rehearse(agent: Agent, out: Path, which: str = "all") -> None:
+    """Writes the files and runs each of them, to find at once what would fail after training.
+
+    Args:
+      agent: not yet trained.
+      out: the folder of the export to come, which stays as it is.
+      which: `onnx`, `saved_model` or `all`.
+
+    Raises:
+      ConfigError: where `out` cannot be made, or holds other things than an export.
+    """
+    temporary = _make_temporary(out.resolve())
+    try:
+        inference = Inference(agent)
+        inputs = rows_of(invented(agent, inference), slice(2))
+        for run in _write(inference, temporary, which).values():
+            run(inputs)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _make_temporary(out: Path) -> Path:
     """An empty folder beside `out`, which it is to replace."""
     ours = {ONNX_FILE, SAVED_MODEL, MANIFEST}
@@ -65,7 +87,7 @@ def _make_temporary(out: Path) -> Path:
 def _write_checked(source: Source, folder: Path, which: str) -> Parity:
     inference = Inference(source.agent)
     files = _write(inference, folder, which)
-    samples = collect_samples(source.agent, inference, source.config)
+    samples = collect_samples(source.agent, inference, source.config, source.observed)
     references = rounding.references(float64.trace(inference), samples)
     parity = check(inference, files, samples, references, source.agent.distribution)
     onnx_file = folder / ONNX_FILE if "onnx" in files else None

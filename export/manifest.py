@@ -15,7 +15,7 @@ from gymnasium import spaces
 
 from a2c_tf.agent import Agent
 from a2c_tf.config import Config
-from a2c_tf.types import Counters
+from a2c_tf.types import Counters, ObservedSteps
 from export.formats import OPSET
 from export.inference import Inputs, Outputs
 from export.parity import Parity
@@ -33,6 +33,8 @@ class Source(NamedTuple):
     """how long it was trained."""
     evaluation: Mapping[str, Any] | None
     """its score, where it has one."""
+    observed: ObservedSteps | None = None
+    """what its environments observed, where that was kept."""
 
 
 class Golden(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from a2c_tf.agent import Agent, SeedPurpose, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import report_errors
-from a2c_tf.types import UnrollState
+from a2c_tf.networks import forward
+from a2c_tf.types import ObservedSteps
 from a2c_tf.unroll import make_action_choice, make_actor_step
 from export.inference import MASK, RESET, STATE_IN, Inference, Inputs
 
@@ -35,20 +37,24 @@ class Samples(NamedTuple):
     """of its spaces, and the bounds of those; every action is allowed."""
 
 
-def collect_samples(agent: Agent, inference: Inference, config: Config) -> Samples:
+def collect_samples(
+    agent: Agent, inference: Inference, config: Config, observed: ObservedSteps | None = None
+) -> Samples:
     """Collects inputs of both kinds for the exported function.
 
     Args:
       agent: which meets the real ones.
       inference: the exported function.
       config: of the agent's run.
+      observed: what its environments observed; None: it plays a little for the real inputs.
 
     Returns:
       Inputs by name, each array `[N, ...]`.
     """
-    met = [np.concatenate(arrays) for arrays in zip(*_met(agent, config), strict=True)]
+    steps = _met(agent, config) if observed is None else _seen(agent, observed)
+    met = [np.concatenate(arrays) for arrays in zip(*steps, strict=True)]
     names = [spec.name for spec in inference.signature]
-    return Samples(dict(zip(names, met, strict=True)), _invented(agent, inference))
+    return Samples(dict(zip(names, met, strict=True)), invented(agent, inference))
 
 
 def count_of(inputs: Inputs) -> int:
@@ -62,29 +68,48 @@ def rows_of(inputs: Inputs, rows: slice) -> Inputs:
 
 
 def _met(agent: Agent, config: Config) -> Iterator[list[np.ndarray]]:
-    """Yields the inputs of each step, in the order of the signature."""
-    env = registry.make(config.env.model_copy(update={"num_envs": REAL_ENVS}))
+    """Yields the inputs of each step of a few played, in the order of the signature."""
+    in_graph = registry.choose_backend(config.env) == "graph"
+    num_envs = REAL_ENVS if in_graph else min(REAL_ENVS, config.env.num_envs)
+    env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
     with contextlib.closing(env), report_errors(env):
         state = agent.start(env, make_seeds(config.run.seed, SeedPurpose.EXPORT))
-        choose_action = make_action_choice(agent.distribution, REAL_ENVS)
+        choose_action = make_action_choice(agent.distribution, num_envs)
         actor_step = make_actor_step(env, agent.distribution, choose_action)
-        starts = np.ones(REAL_ENVS, bool)
+        starts = np.ones(num_envs, bool)
         for _ in range(REAL_STEPS + 1):
-            yield _inputs(agent, state, starts)
-            starts = state.time_step.last.numpy()
-            output = agent.policy(state.time_step.observation, state.core_state)
+            step = state.time_step
+            tensors = spaces.arrays(agent.spec.observation_space, step.observation)
+            # absent ones are `()`, which has no leaves
+            others = tf.nest.flatten((step.action_mask, state.core_state))
+            arrays = [x.numpy() for x in [*tensors, *others]]
+            yield [*arrays, starts] if agent.is_recurrent else arrays
+            starts = step.last.numpy()
+            output = agent.policy(step.observation, state.core_state)
             state, _ = actor_step(state, output)
 
 
-def _inputs(agent: Agent, state: UnrollState, starts: np.ndarray) -> list[np.ndarray]:
-    step = state.time_step
-    tensors = spaces.arrays(agent.spec.observation_space, step.observation)
-    # absent ones are `()`, which has no leaves
-    arrays = [x.numpy() for x in [*tensors, *tf.nest.flatten((step.action_mask, state.core_state))]]
-    return [*arrays, starts] if agent.is_recurrent else arrays
+def _seen(agent: Agent, observed: ObservedSteps) -> Iterator[list[np.ndarray]]:
+    """Yields the inputs of each observed step, with what the network remembers of those before."""
+    count, num_envs = observed.last.shape
+    stride = math.ceil(count * num_envs / (REAL_ENVS * (REAL_STEPS + 1)))
+    core_state = forward.initial_core_state(agent.model, num_envs)
+    starts = np.ones(num_envs, bool)
+    for n in range(0, count, stride):
+        arrays = [array[n] for array in observed.arrays]
+        masks = [] if observed.action_mask is None else [observed.action_mask[n]]
+        if not agent.is_recurrent:
+            yield [*arrays, *masks]
+            continue
+        yield [*arrays, *masks, core_state.numpy(), starts]
+        observation = spaces.pack(agent.spec.observation_space, [tf.constant(x) for x in arrays])
+        goes_on = tf.cast(~observed.last[n], tf.float32)[:, tf.newaxis]
+        core_state = agent.policy(observation, core_state).core_state * goes_on
+        starts = observed.last[n]
 
 
-def _invented(agent: Agent, inference: Inference) -> Inputs:
+def invented(agent: Agent, inference: Inference) -> Inputs:
+    """Returns inputs of the agent's spaces, and the bounds of those, by name."""
     parts = spaces.parts(agent.spec.observation_space)
     inputs = {name: _of_space(space) for name, space in parts.items()}
     count = max(len(array) for array in inputs.values())

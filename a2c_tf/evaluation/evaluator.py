@@ -5,27 +5,37 @@ Each environment plays a quota of them, so that short episodes do not crowd out 
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from a2c_tf.acceleration.compilation import EVALUATION, EVALUATION_ON_HOST, graph
-from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads, count_shards, shard_policy
+from a2c_tf.acceleration.compilation import graph
+from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads, count_shards
 from a2c_tf.agent import Agent, SeedPurpose, Seeds, make_seeds
-from a2c_tf.config import Config
+from a2c_tf.config import Config, EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.failures import report_errors
+from a2c_tf.evaluation.eval_step import (
+    STEPS_PER_CALL,
+    EvalStep,
+    make_eval_step,
+    make_many_steps,
+)
 from a2c_tf.evaluation.tally import Ends, Evaluation, Tally
 from a2c_tf.types import UnrollState
-from a2c_tf.unroll import make_action_choice, make_actor_step
 
 MAX_ENVS = 128
-STEPS_PER_CALL = 100
+LONGEST_CALL = 1.0
+"""seconds, after which a call on the host should come back: to report, or to be interrupted."""
 
-EvalStep = Callable[[UnrollState], UnrollState]
-"""One step of every environment: network, action, environment."""
+Report = Callable[[int, int], None]
+"""Receives the number of episodes played, and of those to be played."""
 
 
 class InterruptedEvaluationError(Exception):
@@ -37,34 +47,6 @@ def eval_seeds(seed: int) -> Seeds:
     return make_seeds(seed, SeedPurpose.EVALUATION)
 
 
-def make_eval_step(
-    env: Environment, agent: Agent, config: Config, deterministic: bool, num_shards: int = 1
-) -> EvalStep:
-    """Makes the step of an agent that is scored and learns nothing.
-
-    Args:
-      env: what is stepped.
-      agent: as it is at the time of each call.
-      config: for `a2c.noise_hold`.
-      deterministic: whether actions are greedy; else they are sampled.
-      num_shards: of the batch, which the network runs in side by side.
-
-    Returns:
-      state -> next state, to be traced into a graph.
-    """
-    compilation = EVALUATION if env.spec.backend == "graph" else EVALUATION_ON_HOST
-    choose_action = make_action_choice(
-        agent.distribution, env.spec.num_envs, deterministic, config.a2c.noise_hold
-    )
-    actor_step = compilation.actor_step(make_actor_step(env, agent.distribution, choose_action))
-    policy = shard_policy(agent.policy, num_shards)
-
-    def eval_step(state: UnrollState) -> UnrollState:
-        return actor_step(state, policy(state.time_step.observation, state.core_state))[0]
-
-    return eval_step
-
-
 class Evaluator:
     """Plays episodes on environments of its own; compiles once.
 
@@ -72,20 +54,31 @@ class Evaluator:
       env: episodes are spread evenly over its environments.
       start: seed -> every environment at its first step.
       eval_step: as `make_eval_step` makes it.
+      deterministic: whether actions are greedy where a call does not say so.
     """
 
     def __init__(
-        self, env: Environment, start: Callable[[int], UnrollState], eval_step: EvalStep
+        self,
+        env: Environment,
+        start: Callable[[int], UnrollState],
+        eval_step: EvalStep,
+        deterministic: bool = True,
     ) -> None:
         self.env = env
+        self._deterministic = deterministic
         self._start = start
-        self._many_steps = _make_many_steps(eval_step)
+        self._many_steps = make_many_steps(eval_step)
         self._one_step = graph(eval_step)
 
     def evaluate(
-        self, episodes: int, seed: int, interrupted: Callable[[], bool] = lambda: False
+        self,
+        episodes: int,
+        seed: int,
+        interrupted: Callable[[], bool] = lambda: False,
+        deterministic: bool | None = None,
+        report: Report = lambda done, asked: None,
     ) -> Evaluation:
-        """Plays the episodes that follow from `seed`.
+        """Plays the episodes that follow from `seed`, and no others on gymnasium's environments.
 
         An episode of `tally.MAX_STEPS` counts as it is, and its environment plays no further one.
 
@@ -93,6 +86,8 @@ class Evaluator:
           episodes: how many in all.
           seed: of environments and actions.
           interrupted: asked between the calls whether to stop.
+          deterministic: whether actions are greedy, else they are sampled; None: as usual.
+          report: called between the calls with the progress.
 
         Returns:
           The episodes of each environment, up to its quota.
@@ -101,13 +96,17 @@ class Evaluator:
           InterruptedEvaluationError: where it was interrupted.
         """
         tally = Tally(self.env.spec.num_envs, episodes)
-        with report_errors(self.env):
+        mode = tf.constant(self._deterministic if deterministic is None else deterministic)
+        calls = _CallLength(self.env)
+        with report_errors(self.env), _limited(self.env, tally):
             state = self._start(seed)
             while not tally.complete:
                 if interrupted():
                     raise InterruptedEvaluationError
-                state, ends = self._many_steps(state)
+                left, steps = tf.constant(tally.left, tf.int32), tf.constant(calls.steps)
+                state, ends = calls.timed(self._many_steps, state, mode, left, steps)
                 tally.add(Ends(*(leaf.numpy() for leaf in ends)))
+                report(tally.done, episodes)
         return Evaluation(np.concatenate(tally.returns), np.concatenate(tally.lengths), tally.cut)
 
     def episode(self, seed: int, max_steps: int) -> Iterator[UnrollState]:
@@ -116,7 +115,7 @@ class Evaluator:
             state = self._start(seed)
             yield state
             for _ in range(max_steps):
-                state = self._one_step(state)
+                state = self._one_step(state, tf.constant(self._deterministic))
                 yield state
                 if state.time_step.last[0]:
                     return
@@ -124,6 +123,41 @@ class Evaluator:
     def close(self) -> None:
         """Closes the environments."""
         self.env.close()
+
+
+class _CallLength:
+    """Chooses the steps of a call: all at once, or on the host about LONGEST_CALL seconds of them.
+
+    How many they are changes no number.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self._adapts = env.spec.backend != "graph"
+        self.steps = 1 if self._adapts else STEPS_PER_CALL
+
+    def timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Returns `function(*arguments)`, and adapts the steps of the next call to its time."""
+        start = time.perf_counter()
+        result = function(*arguments)
+        seconds = time.perf_counter() - start
+        if self._adapts and seconds < LONGEST_CALL / 2:
+            self.steps = min(2 * self.steps, STEPS_PER_CALL)
+        elif self._adapts and seconds > LONGEST_CALL:
+            self.steps = max(self.steps // 2, 1)
+        return result
+
+
+@contextlib.contextmanager
+def _limited(env: Environment, tally: Tally) -> Iterator[None]:
+    """Lets environments on the host play their quotas alone: each step may be dear."""
+    if not isinstance(env, HostEnvironment):
+        yield
+        return
+    env.limit_episodes(tally.left)
+    try:
+        yield
+    finally:
+        env.limit_episodes(None)
 
 
 def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
@@ -140,49 +174,36 @@ def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
     return min(episodes, MAX_ENVS if in_graph else trained_on)
 
 
+def make_eval_env(config: EnvConfig, episodes: int) -> Environment:
+    """Makes the environments on which that number of episodes are played, to be closed."""
+    in_graph = registry.choose_backend(config) == "graph"
+    num_envs = num_envs_for(episodes, in_graph, config.num_envs)
+    return registry.make(config.model_copy(update={"num_envs": num_envs}))
+
+
 def make_evaluator(
     agent: Agent,
     config: Config,
     episodes: int,
-    deterministic: bool,
+    deterministic: bool = True,
     threads: Threads = DEFAULT_THREADS,
+    env: Environment | None = None,
 ) -> Evaluator:
-    """Makes environments and an evaluator of an agent as it is at the time of each evaluation.
+    """Makes an evaluator of an agent as it is at the time of each evaluation.
 
     Args:
       agent: whose score.
       config: of its run.
       episodes: of the evaluations to come.
-      deterministic: whether actions are greedy; else they are sampled.
+      deterministic: whether actions are greedy where a call does not say so.
       threads: of TensorFlow, for shards of the batch.
+      env: environments to play on; None: it makes its own.
 
     Returns:
-      The evaluator, to be closed.
+      The evaluator, to be closed with its environments.
     """
-    in_graph = agent.spec.backend == "graph"
-    num_envs = num_envs_for(episodes, in_graph, config.env.num_envs)
-    env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
-    num_shards = count_shards(num_envs, threads) if in_graph else 1
-    step = make_eval_step(env, agent, config, deterministic, num_shards)
-    return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)
-
-
-def _make_many_steps(eval_step: EvalStep) -> Callable[[UnrollState], tuple[UnrollState, Ends]]:
-    """Makes the compiled call of STEPS_PER_CALL steps."""
-
-    def step(
-        t: tf.Tensor, state: UnrollState, arrays: list[tf.TensorArray]
-    ) -> tuple[tf.Tensor, UnrollState, list[tf.TensorArray]]:
-        state = eval_step(state)
-        row = (state.time_step.last, state.episode_return, state.episode_length)
-        return t + 1, state, [a.write(t, x) for a, x in zip(arrays, row, strict=True)]
-
-    def many_steps(state: UnrollState) -> tuple[UnrollState, Ends]:
-        dtypes = (tf.bool, tf.float32, tf.int32)
-        arrays = [tf.TensorArray(dtype, STEPS_PER_CALL) for dtype in dtypes]
-        _, state, arrays = tf.while_loop(
-            lambda t, *_: t < STEPS_PER_CALL, step, (tf.constant(0), state, arrays)
-        )
-        return state, Ends(*(array.stack() for array in arrays))  # [STEPS_PER_CALL, B] each
-
-    return EVALUATION.loop(many_steps)
+    env = env or make_eval_env(config.env, episodes)
+    num_envs = env.spec.num_envs
+    num_shards = count_shards(num_envs, threads) if env.spec.backend == "graph" else 1
+    step = make_eval_step(env, agent, config, num_shards)
+    return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step, deterministic)

@@ -12,7 +12,7 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.rendering import frames
-from a2c_tf.evaluation.evaluator import Evaluator, eval_seeds, make_eval_step
+from a2c_tf.evaluation.evaluator import Evaluator, make_evaluator
 from a2c_tf.types import UnrollState
 
 MAX_STEPS = 3000
@@ -60,8 +60,7 @@ def make_drawable_evaluator(agent: Agent, config: Config, deterministic: bool) -
       The evaluator, to be closed.
     """
     env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
-    step = make_eval_step(env, agent, config, deterministic)
-    return Evaluator(env, lambda seed: agent.start(env, eval_seeds(seed)), step)
+    return make_evaluator(agent, config, 1, deterministic, env=env)
 
 
 def _painter(env: Environment, is_colored: bool) -> Callable[[UnrollState], np.ndarray]:

@@ -21,15 +21,26 @@ class Evaluation(NamedTuple):
     cut: int = 0
     """of the episodes, those that had not ended after MAX_STEPS."""
 
+    @property
+    def mean(self) -> float:
+        """The mean return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean return."""
+        return float(np.std(self.returns) / np.sqrt(len(self.returns)))
+
     def summary(self) -> dict[str, Any]:
         """Returns episodes, and mean, std, median, min and max of the return, as plain numbers.
 
-        `cut` is there where episodes were.
+        `standard_error` is that of the mean, std / √episodes; `cut` is there where episodes were.
         """
         return {
             "episodes": len(self.returns),
-            "mean": float(np.mean(self.returns)),
+            "mean": self.mean,
             "std": float(np.std(self.returns)),
+            "standard_error": self.standard_error,
             "median": float(np.median(self.returns)),
             "min": float(np.min(self.returns)),
             "max": float(np.max(self.returns)),
@@ -66,7 +77,18 @@ class Tally:
     @property
     def complete(self) -> bool:
         """Whether every environment has played its quota."""
-        return [len(episodes) for episodes in self.returns] == self._quota
+        return not any(self.left)
+
+    @property
+    def left(self) -> list[int]:
+        """Episodes that each environment has still to play, `[B]`."""
+        played = [len(episodes) for episodes in self.returns]
+        return [quota - n for quota, n in zip(self._quota, played, strict=True)]
+
+    @property
+    def done(self) -> int:
+        """Episodes played so far, in all."""
+        return sum(len(episodes) for episodes in self.returns)
 
     def add(self, ends: Ends) -> None:
         """Counts the episodes that ended, or are cut, in some more steps."""

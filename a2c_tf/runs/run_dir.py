@@ -23,6 +23,7 @@ class RunDir:
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
         self.evaluation = path / "evaluation.json"
+        self.observed = path / "observations.npz"
         self.curves = path / "curves.png"
         self.export = path / "export"
 
@@ -30,7 +31,8 @@ class RunDir:
     def written(self) -> tuple[Path, ...]:
         """Every path that a run writes; the config, which makes it a run, last."""
         folders = (self.checkpoints, self.tensorboard, self.export)
-        return (*folders, self.metrics, self.evaluation, self.curves, self.config)
+        files = (self.metrics, self.evaluation, self.observed, self.curves, self.config)
+        return (*folders, *files)
 
 
 def default_path(config_name: str, seed: int) -> Path:

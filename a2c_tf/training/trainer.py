@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import math
@@ -16,15 +15,21 @@ from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads
 from a2c_tf.agent import SeedPurpose, make_agent, make_seeds
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
+from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.errors import NonFiniteError
-from a2c_tf.evaluation.evaluator import Evaluator, InterruptedEvaluationError, make_evaluator
+from a2c_tf.evaluation.evaluator import (
+    Evaluator,
+    InterruptedEvaluationError,
+    Report,
+    make_evaluator,
+)
 from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints, metrics
 from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
 from a2c_tf.training.metrics_window import Window
-from a2c_tf.types import Counters
+from a2c_tf.types import Counters, ObservedSteps, UnrollState
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,7 @@ class Trainer:
         threads: Threads = DEFAULT_THREADS,
     ) -> None:
         self._config = config
+        self._env = env
         self._run_dir = run_dir
         self._threads = threads
         self.agent = make_agent(env.spec, config)
@@ -59,10 +65,7 @@ class Trainer:
         self._saved_at: int | None = None
         self.compiled: Counters | None = None  # after the first call, which compiles
         self.counters = Counters()
-        # new episodes of a resumed run must not repeat those of its first start
-        started = checkpoint.counters.env_steps if checkpoint else 0
-        seeds = make_seeds(config.run.seed, SeedPurpose.TRAINING, started)
-        self._state = self.agent.start(env, seeds)
+        self._state = self._start(checkpoint.counters.env_steps if checkpoint else 0)
         if checkpoint:
             self._restore(checkpoint)
         self._window = Window(self.counters)
@@ -92,31 +95,79 @@ class Trainer:
         self._flush(writer, {})
         self.save()
 
-    def evaluate(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluation:
+    def evaluate(
+        self,
+        interrupted: Callable[[], bool] = lambda: False,
+        report: Report = lambda done, of: None,
+    ) -> Evaluation:
         """Plays the configured evaluation; the best agent so far is kept as `best`.
+
+        Args:
+          interrupted: asked now and then whether to stop.
+          report: called now and then with the progress.
+
+        Returns:
+          The episodes.
+
+        Raises:
+          InterruptedEvaluationError: where it was interrupted.
+        """
+        result = self.play(self._config.run.eval_deterministic, interrupted, report)
+        if self._best_return is None or result.mean > self._best_return:
+            self._best_return = result.mean
+            checkpoints.save(self._run_dir.checkpoints, self._checkpoint(), "best")
+        return result
+
+    def play(
+        self, deterministic: bool, interrupted: Callable[[], bool], report: Report
+    ) -> Evaluation:
+        """Plays the episodes of an evaluation, greedy or sampled.
+
+        Args:
+          deterministic: whether actions are greedy; else they are sampled.
+          interrupted: asked now and then whether to stop.
+          report: called now and then with the progress.
+
+        Returns:
+          The episodes.
 
         Raises:
           InterruptedEvaluationError: where it was interrupted.
         """
         run = self._config.run
-        result = self._evaluator.evaluate(run.eval_episodes, run.seed, interrupted)
-        mean = float(result.returns.mean())
-        if self._best_return is None or mean > self._best_return:
-            self._best_return = mean
-            checkpoints.save(self._run_dir.checkpoints, self._checkpoint(), "best")
-        return result
+        return self._evaluator.evaluate(
+            run.eval_episodes, run.seed, interrupted, deterministic, report
+        )
+
+    def rehearse(self) -> None:
+        """Plays nothing, but makes what evaluations need."""
+        _ = self._evaluator
 
     @functools.cached_property
     def _evaluator(self) -> Evaluator:
+        """Plays in the graph on environments of its own, elsewhere on those of training.
+
+        A simulator may hold a licence or a port, of which there are no more than that.
+        """
         run, config = self._config.run, self._config
+        env = None if self._exact else self._env
         return make_evaluator(
-            self.agent, config, run.eval_episodes, run.eval_deterministic, self._threads
+            self.agent, config, run.eval_episodes, run.eval_deterministic, self._threads, env
         )
 
     def close(self) -> None:
         """Closes the environments of evaluations; that of training is its maker's to close."""
-        if "_evaluator" in vars(self):
+        if "_evaluator" in vars(self) and self._exact:
             self._evaluator.close()
+
+    def observed_steps(self) -> ObservedSteps | None:
+        """Returns a sample of what environments on the host observed; None for those in graph."""
+        return self._env.observed_steps() if isinstance(self._env, HostEnvironment) else None
+
+    def _start(self, env_steps: int) -> UnrollState:
+        """Starts episodes, which do not repeat those of the run's first start, or of other ones."""
+        seeds = make_seeds(self._config.run.seed, SeedPurpose.TRAINING, env_steps)
+        return self.agent.start(self._env, seeds)
 
     def save(self) -> None:
         """Writes a checkpoint and deletes the oldest."""
@@ -152,9 +203,13 @@ class Trainer:
         every = self._config.run.eval_every
         if not every or not self._crossed(before, every):
             return {}
-        with contextlib.suppress(InterruptedEvaluationError):
-            return {"eval/return": float(self.evaluate(interrupted).returns.mean())}
-        return {}
+        try:
+            return {"eval/return": self.evaluate(interrupted).mean}
+        except InterruptedEvaluationError:
+            return {}
+        finally:
+            if not self._exact:  # its environments have played the evaluation
+                self._state = self._start(self.counters.env_steps)
 
     def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:

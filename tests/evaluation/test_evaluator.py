@@ -65,7 +65,7 @@ def make_evaluator(env: Clockwork) -> evaluator.Evaluator:
         word = tf.constant([seed, 0])
         return unroll.initial_state(env, word, word)
 
-    return evaluator.Evaluator(env, start, lambda state: actor_step(state, output)[0])
+    return evaluator.Evaluator(env, start, lambda state, _: actor_step(state, output)[0])
 
 
 def evaluate(lengths: list[int], rewards: list[float], episodes: int) -> Evaluation:
@@ -120,6 +120,7 @@ def test_the_summary_describes_the_returns() -> None:
         "episodes": 3,
         "mean": 3.0,
         "std": pytest.approx(np.sqrt(14 / 3)),
+        "standard_error": pytest.approx(np.sqrt(14) / 3),
         "median": 2.0,
         "min": 1.0,
         "max": 6.0,

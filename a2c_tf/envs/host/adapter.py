@@ -18,7 +18,7 @@ from a2c_tf.envs.host.declarations import BoundsWarning
 from a2c_tf.envs.host.environment_thread import EnvironmentThread
 from a2c_tf.envs.host.episode_quota import QUOTA
 from a2c_tf.envs.host.failures import CUT_OFF, FailureRecorder, HostEnvironmentError, one_line
-from a2c_tf.envs.host.observed import ObservedSteps, StepSampler
+from a2c_tf.envs.host.observed import StepSampler
 from a2c_tf.envs.host.validation import (
     BrokenEnvironmentError,
     check_declared,
@@ -27,7 +27,7 @@ from a2c_tf.envs.host.validation import (
     locate_errors,
 )
 from a2c_tf.envs.rendering import frames
-from a2c_tf.types import EnvSpec, TimeStep
+from a2c_tf.types import EnvSpec, ObservedSteps, TimeStep
 
 log = logging.getLogger(__name__)
 

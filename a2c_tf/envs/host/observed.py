@@ -7,23 +7,13 @@ where a step of a simulator takes a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from a2c_tf.types import ObservedSteps
+
 ENOUGH_ROWS = 1024
 MOST_BYTES = 2**26
-
-
-class ObservedSteps(NamedTuple):
-    """Steps of B sub-environments, in the order in which they were met; N of many."""
-
-    arrays: tuple[np.ndarray, ...]
-    """`[N, B, ...]` each, in the order of `spaces.parts`."""
-    last: np.ndarray
-    """`[N, B]` bool, an episode ended there."""
-    action_mask: np.ndarray | None
-    """`[N, B, M]` bool; None: the environment has no masks."""
 
 
 class StepSampler:
