@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from a2c_tf.cli import say
+from a2c_tf.callbacks import Callbacks
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import report_errors
@@ -19,6 +18,7 @@ from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
+from a2c_tf.training.reporter import QUIET, Reporter
 from a2c_tf.training.trainer import Trainer
 from export import exporting
 from export.manifest import Source
@@ -27,7 +27,14 @@ Begin = Literal["new", "overwrite", "resume"]
 """whether the folder holds nothing yet, a run to be deleted, or the one to go on with."""
 
 
-def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool]) -> bool:
+def run(
+    config: Config,
+    path: Path,
+    begin: Begin,
+    interrupted: Callable[[], bool],
+    reporter: Reporter = QUIET,
+    callbacks: Callbacks | None = None,
+) -> bool:
     """Runs `config` in the folder `path`.
 
     Args:
@@ -35,6 +42,8 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
       path: of the run's folder.
       begin: what the folder holds.
       interrupted: asked now and then whether to save and stop.
+      reporter: shows how the run goes.
+      callbacks: hear of what is written.
 
     Returns:
       Whether the run came to its end.
@@ -49,13 +58,17 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     with (
         closing(registry.make(config.env)) as env,
         report_errors(env),
-        closing(Trainer(env, config, folder, checkpoint, threads)) as trainer,
+        closing(Trainer(env, config, folder, checkpoint, threads, callbacks)) as trainer,
     ):
         if begin == "resume":
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config, begin == "overwrite")
-        return _run(trainer, config, folder, started, interrupted)
+        trainer.callbacks.start(path, config)
+        try:
+            return _run(trainer, config, folder, started, interrupted, reporter)
+        finally:
+            trainer.callbacks.end()
 
 
 def _run(
@@ -64,42 +77,49 @@ def _run(
     folder: RunDir,
     started: float,
     interrupted: Callable[[], bool],
+    reporter: Reporter,
 ) -> bool:
-    _announce(trainer, config, folder)
+    _announce(trainer, config, folder, reporter)
     try:
-        _train(trainer, config, folder, interrupted)
-        if not interrupted() and _finish(trainer, config, folder, started, interrupted):
+        _train(trainer, config, folder, interrupted, reporter)
+        if not interrupted() and _finish(trainer, config, folder, started, interrupted, reporter):
             return True
-        say(f"saved {_newest(folder)}; resume with {_resume_command(folder)}", sys.stdout)
+        reporter.say(f"saved {_newest(folder)}; resume with {_resume_command(folder)}")
         return False
     except OSError as error:
+        if error is trainer.callbacks.error:
+            raise
         raise CommandError(
             f"run folder {folder.path}: {error.strerror or error}; "
             f"fix this, then resume with {_resume_command(folder)}"
         ) from None
 
 
-def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
+def _announce(trainer: Trainer, config: Config, folder: RunDir, reporter: Reporter) -> None:
     spec, steps = trainer.agent.spec, trainer.counters.env_steps
-    say(
+    reporter.say(
         f"{spec.id} ({spec.backend}), {spec.num_envs} environments, "
         f"{trainer.agent.model.count_params():,} weights, seed {config.run.seed}: "
         f"{'resuming at' if steps else 'training from'} step {steps:,} of "
         f"{config.run.total_steps:,} in {folder.path}\n"
-        f"acceleration: {trainer.acceleration}",
-        sys.stdout,
+        f"acceleration: {trainer.acceleration}"
     )
 
 
 def _train(
-    trainer: Trainer, config: Config, folder: RunDir, interrupted: Callable[[], bool]
+    trainer: Trainer,
+    config: Config,
+    folder: RunDir,
+    interrupted: Callable[[], bool],
+    reporter: Reporter,
 ) -> None:
     steps = trainer.counters.env_steps
     lines = metrics.JsonLines(folder.metrics, resume_at=steps)
+    progress = [metrics.Progress(config.run.total_steps, steps)] if reporter.progress else []
     writer = metrics.Writers(
         lines,
         metrics.TensorBoard(folder.tensorboard, run_dir.read_metrics(folder.metrics)),
-        metrics.Progress(config.run.total_steps, steps),
+        *progress,
     )
     try:
         trainer.train(writer, interrupted)
@@ -113,6 +133,7 @@ def _finish(
     folder: RunDir,
     started: float,
     interrupted: Callable[[], bool],
+    reporter: Reporter,
 ) -> bool:
     """Evaluates, draws and exports; returns False where the evaluation was interrupted."""
     try:
@@ -127,20 +148,19 @@ def _finish(
         "env_steps": trainer.counters.env_steps,
     }
     run_dir.write_json(folder.evaluation, evaluation)
+    trainer.callbacks.deliver()
     save_curves([folder], folder.curves)
     # before the export, which may be refused
-    say(
+    reporter.say(
         f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
         f"{'greedy' if config.run.eval_deterministic else 'sampled'} actions\n"
-        f"curves    {folder.curves}",
-        sys.stdout,
+        f"curves    {folder.curves}"
     )
     _export(Source(trainer.agent, config, trainer.counters, evaluation), folder)
-    say(
+    reporter.say(
         f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
         f"policy    {folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {folder.export}",
-        sys.stdout,
+        f"serve it  python -m serving {folder.export}"
     )
     return True
 

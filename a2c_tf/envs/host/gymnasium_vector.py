@@ -66,13 +66,14 @@ def _make_one(env_id: str, wrap: Wrap | None, settings: dict[str, Any], index: i
 
 
 def _make_in_worker(one: Callable[[int], ValidatedEnv], index: int) -> ValidatedEnv:
-    """Ignores SIGINT and SIGTERM in workers, so that the parent can save first.
+    """Ignores SIGINT, SIGTERM and SIGHUP in workers, so that the parent can save first.
 
     gymnasium makes the first in the run's own process, too, to learn its spaces.
     """
     if multiprocessing.parent_process() is not None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
     return one(index)
 
 
