@@ -97,8 +97,19 @@ def _distribution(spec: EnvSpec, config: Config) -> Distribution:
     return distribution
 
 
-def load_agent(config: Config, checkpoint: checkpoints.Checkpoint) -> Agent:
-    """Returns the agent with the weights of the checkpoint."""
-    agent = make_agent(registry.make_spec(config.env), config)
+def load_agent(
+    config: Config, checkpoint: checkpoints.Checkpoint, spec: EnvSpec | None = None
+) -> Agent:
+    """Returns the agent with the weights of the checkpoint.
+
+    Args:
+      config: of its run.
+      checkpoint: of its run.
+      spec: of its environment, where one is at hand; None: one is made to learn it.
+
+    Returns:
+      The agent.
+    """
+    agent = make_agent(registry.make_spec(config.env) if spec is None else spec, config)
     checkpoints.restore(agent.model.weights, checkpoint.model)
     return agent

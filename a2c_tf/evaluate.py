@@ -18,7 +18,7 @@ from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from a2c_tf.agent import Agent
+    from a2c_tf.runs.checkpoint_files import Checkpoint
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,35 +57,38 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     cli.import_tensorflow()
     from a2c_tf.agent import load_agent
     from a2c_tf.envs.host.failures import report_errors
-    from a2c_tf.evaluation.evaluator import make_evaluator
+    from a2c_tf.evaluation.evaluator import make_eval_env, make_evaluator
     from a2c_tf.runs import checkpoints
     from a2c_tf.training import assembly
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
     deterministic = not arguments.sampled
     threads = assembly.choose_threads(config)  # as in training: threads may change rounding
-    with report_errors():
-        agent = load_agent(config, checkpoint)
-        if arguments.video:
-            _film(agent, config, arguments)
-        with closing(
-            make_evaluator(agent, config, arguments.episodes, deterministic, threads)
-        ) as evaluator:
-            result = evaluator.evaluate(arguments.episodes, arguments.seed)
+    if arguments.video:
+        _film(config, checkpoint, arguments)
+    with closing(make_eval_env(config.env, arguments.episodes)) as env, report_errors(env):
+        agent = load_agent(config, checkpoint, env.spec)
+        evaluator = make_evaluator(agent, config, arguments.episodes, deterministic, threads, env)
+        result = evaluator.evaluate(arguments.episodes, arguments.seed)
     return {
         **result.summary(),
-        "environment": config.env.id,
+        "environment": config.env.name,
         "deterministic": deterministic,
         "seed": arguments.seed,
         "env_steps": checkpoint.counters.env_steps,
     }
 
 
-def _film(agent: Agent, config: Config, arguments: argparse.Namespace) -> None:
+def _film(config: Config, checkpoint: Checkpoint, arguments: argparse.Namespace) -> None:
     """Writes the video, and describes it on stderr."""
-    from a2c_tf.evaluation.recording import Recording, make_drawable_evaluator
+    from a2c_tf.agent import load_agent
+    from a2c_tf.envs.host.failures import report_errors
+    from a2c_tf.evaluation.evaluator import make_evaluator
+    from a2c_tf.evaluation.recording import Recording, make_drawable_env
 
-    with closing(make_drawable_evaluator(agent, config, not arguments.sampled)) as evaluator:
+    with closing(make_drawable_env(config)) as env, report_errors(env):
+        agent = load_agent(config, checkpoint, env.spec)
+        evaluator = make_evaluator(agent, config, 1, not arguments.sampled, env=env)
         recording = Recording(evaluator, config)
         frames = recording.frames(arguments.seed)
         video.write(arguments.video, frames, recording.frames_per_second)

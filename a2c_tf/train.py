@@ -1,21 +1,29 @@
-"""`python -m a2c_tf.train`: trains, evaluates, plots and exports one run."""
+"""`python -m a2c_tf.train`: trains, evaluates, plots and exports one run.
+
+The function `a2c_tf.train` is that of `a2c_tf/library.py`, which this module, called, is too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import signal
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from a2c_tf import cli
+from a2c_tf import cli, library
 from a2c_tf import config as configs
 from a2c_tf.config import Config
 from a2c_tf.errors import CommandError, ConfigError, ExitCode
+from a2c_tf.library import DEFAULT_CONFIG
 from a2c_tf.runs import run_dir
+from a2c_tf.training.interrupt import Interrupt
+from a2c_tf.training.reporter import Reporter
 
-DEFAULT_CONFIG = "minatar_breakout"
+if TYPE_CHECKING:
+    from a2c_tf.training.experiment import Begin
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,36 +87,23 @@ def _config_name(arguments: argparse.Namespace) -> str | None:
 def _run(config: Config, arguments: argparse.Namespace) -> int:
     name = _config_name(arguments) or DEFAULT_CONFIG
     path = arguments.run_dir or run_dir.default_path(name, config.run.seed)
-    if not arguments.resume:
-        run_dir.check_free(path, arguments.overwrite)
-    interrupt = Interrupt()
-    # TensorFlow takes seconds to import: not before the user's mistakes are found
-    cli.import_tensorflow()
-    from a2c_tf.training import experiment
-
-    begin: experiment.Begin = (
-        "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
-    )
-    finished = experiment.run(config, path, begin, interrupt)
+    begin: Begin = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
+    reporter = Reporter(functools.partial(cli.say, stream=sys.stdout), progress=True)
+    with Interrupt() as interrupt:
+        finished = library.execute(config, path, begin, interrupt, reporter)
     return ExitCode.DONE if finished else interrupt.exit_code
 
 
-class Interrupt:
-    """Lets SIGINT and SIGTERM ask the loop to save and stop; a second signal ends at once."""
+class _CallableModule(ModuleType):
+    """Lets `a2c_tf.train(...)` train, also after `import a2c_tf.train`.
 
-    def __init__(self) -> None:
-        self.exit_code = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
+    That import makes this module the attribute `train` of the package, in place of the function.
+    """
 
-    def __call__(self) -> bool:
-        return bool(self.exit_code)
+    __call__ = staticmethod(library.train)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        interrupted = number == signal.SIGINT
-        self.exit_code = ExitCode.INTERRUPTED if interrupted else ExitCode.SAVED_AFTER_SIGNAL
-        signal.signal(number, signal.SIG_DFL)
 
+sys.modules[__name__].__class__ = _CallableModule
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -101,7 +101,7 @@ def _seen(agent: Agent, observed: ObservedSteps) -> Iterator[list[np.ndarray]]:
         if not agent.is_recurrent:
             yield [*arrays, *masks]
             continue
-        yield [*arrays, *masks, core_state.numpy(), starts]
+        yield [*arrays, *masks, np.asarray(core_state), starts]
         observation = spaces.pack(agent.spec.observation_space, [tf.constant(x) for x in arrays])
         goes_on = tf.cast(~observed.last[n], tf.float32)[:, tf.newaxis]
         core_state = agent.policy(observation, core_state).core_state * goes_on

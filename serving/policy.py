@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
@@ -68,12 +70,7 @@ class Policy:
         except InvalidArgument as error:  # an index beyond a table, for instance
             raise InvalidInputError(f"the policy refuses these values: {error}") from None
         outputs: dict[str, Array] = dict(zip(self._names, values, strict=True))
-        for name, array in outputs.items():
-            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-                raise InvalidInputError(
-                    f"{', '.join(self.inputs)}: the policy outputs non-finite numbers as {name}; "
-                    "expected values as large as in training"
-                )
+        check_finite(outputs, self.inputs)
         return outputs
 
     def _warm_up(self) -> dict[str, Array]:
@@ -100,6 +97,24 @@ class Policy:
                 "one for each choice; export the run again"
             )
         return choices
+
+
+def check_finite(outputs: Mapping[str, Array], inputs: Iterable[str]) -> None:
+    """Asserts that outputs are finite.
+
+    Args:
+      outputs: by name.
+      inputs: names of what they follow from.
+
+    Raises:
+      InvalidInputError: where one is not.
+    """
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InvalidInputError(
+                f"{', '.join(inputs)}: the policy outputs non-finite numbers as {name}; "
+                "expected values as large as in training"
+            )
 
 
 def _open_session(model: bytes) -> onnxruntime.InferenceSession:

@@ -107,13 +107,16 @@ def plain_categorical(outputs: Outputs) -> Categorical | None:
     return None
 
 
-def sample(distribution: ActionDistribution, outputs: Outputs, seed: int | None) -> Array:
+def sample(
+    distribution: ActionDistribution, outputs: Outputs, seed: int | np.random.Generator | None
+) -> Array:
     """Samples actions.
 
     Args:
       distribution: of the policy that computed `outputs`.
       outputs: `action`, and `logits` `[N, L]`, or `mean` and `log_std` `[N, K]`.
-      seed: the same one samples the same actions; None takes fresh entropy.
+      seed: the same one samples the same actions; a generator is drawn from; None takes fresh
+        entropy.
 
     Returns:
       Actions in dtype and shape of the greedy ones.

@@ -62,21 +62,26 @@ def apply_threads(threads: Threads) -> Threads:
     """Sets TensorFlow's threads, which only works before it computes.
 
     Returns:
-      The threads that are in force: the default ones, with a warning, where TensorFlow refused.
+      The threads that are in force: those of before, with a warning, where TensorFlow refused.
     """
+    threading = tf.config.threading
     try:
-        if threads.intra_op:
-            tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
-        if threads.inter_op:
-            tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
+        threading.set_intra_op_parallelism_threads(threads.intra_op)
+        threading.set_inter_op_parallelism_threads(threads.inter_op)
     except RuntimeError as error:
+        in_force = Threads(
+            threading.get_intra_op_parallelism_threads(),
+            threading.get_inter_op_parallelism_threads(),
+        )
         log.warning(
-            "%d intra-op and %d inter-op threads could not be set (%s); training is slower with "
-            "TensorFlow's own: start it in a process that has not used TensorFlow",
+            "%d intra-op and %d inter-op threads could not be set (%s); training with %d and %d "
+            "(0: TensorFlow's own) may be slower and round differently: start it in a process that "
+            "has not used TensorFlow",
             *threads,
             error,
+            *in_force,
         )
-        return DEFAULT_THREADS
+        return in_force
     return threads
 
 

@@ -1,6 +1,7 @@
 """A run's settings: their schema, and how they are read."""
 
 from a2c_tf.config.loading import check_resumable, find, load, names, nearest, parse, to_yaml
+from a2c_tf.config.python_values import Source, override_words, resolve
 from a2c_tf.config.schema import (
     A2CConfig,
     AtariConfig,
@@ -22,12 +23,15 @@ __all__ = [
     "OptimizerConfig",
     "RunConfig",
     "ScheduleConfig",
+    "Source",
     "WrapperConfig",
     "check_resumable",
     "find",
     "load",
     "names",
     "nearest",
+    "override_words",
     "parse",
+    "resolve",
     "to_yaml",
 ]

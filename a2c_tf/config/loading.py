@@ -35,9 +35,7 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     path = find(name_or_path)
     tree = _read_yaml(path)
     _refuse_renamed(tree, f"config file {path}: ")
-    for override in overrides:
-        _apply(tree, override)
-    return parse(tree)
+    return parse(tree, overrides)
 
 
 def find(name_or_path: str) -> Path:
@@ -60,12 +58,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in _config_dir().glob("*.yaml"))
 
 
-def parse(tree: dict[str, Any]) -> Config:
-    """Returns the checked config of a tree of sections.
+def parse(tree: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """Returns the checked config of a tree of sections, which `section.key=value` overrides change.
 
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
+    for override in overrides:
+        _apply(tree, override)
     _refuse_renamed(tree)
     try:
         return Config.model_validate(tree)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from a2c_tf.agent import Agent
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment, GraphEnvironment
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.rendering import frames
-from a2c_tf.evaluation.evaluator import Evaluator, make_evaluator
+from a2c_tf.evaluation.evaluator import Evaluator
 from a2c_tf.types import UnrollState
 
 MAX_STEPS = 3000
@@ -48,19 +47,9 @@ class Recording:
             yield self._draw(state)
 
 
-def make_drawable_evaluator(agent: Agent, config: Config, deterministic: bool) -> Evaluator:
-    """Makes one environment that can be drawn, and its evaluator.
-
-    Args:
-      agent: whose episode is recorded.
-      config: of its run.
-      deterministic: whether actions are greedy; else they are sampled.
-
-    Returns:
-      The evaluator, to be closed.
-    """
-    env = registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
-    return make_evaluator(agent, config, 1, deterministic, env=env)
+def make_drawable_env(config: Config) -> Environment:
+    """Makes one environment that can be drawn, to be closed."""
+    return registry.make_drawable(config.env.model_copy(update={"num_envs": 1}))
 
 
 def _painter(env: Environment, is_colored: bool) -> Callable[[UnrollState], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,19 +29,20 @@ class Evaluation(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the mean return."""
-        return float(np.std(self.returns) / np.sqrt(len(self.returns)))
+        """The standard error of the mean return, s / √episodes; nan of a single episode."""
+        count = len(self.returns)
+        return float(np.std(self.returns, ddof=1) / np.sqrt(count)) if count > 1 else math.nan
 
     def summary(self) -> dict[str, Any]:
         """Returns episodes, and mean, std, median, min and max of the return, as plain numbers.
 
-        `standard_error` is that of the mean, std / √episodes; `cut` is there where episodes were.
+        `standard_error` is None for a single episode; `cut` is there where episodes were.
         """
         return {
             "episodes": len(self.returns),
             "mean": self.mean,
             "std": float(np.std(self.returns)),
-            "standard_error": self.standard_error,
+            "standard_error": None if math.isnan(self.standard_error) else self.standard_error,
             "median": float(np.median(self.returns)),
             "min": float(np.min(self.returns)),
             "max": float(np.max(self.returns)),

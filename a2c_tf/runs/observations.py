@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from a2c_tf.types import ObservedSteps
 
 def save(path: Path, observed: ObservedSteps) -> None:
     """Writes the steps to an `.npz` file, whole or not at all."""
-    arrays = {f"array_{i}": array for i, array in enumerate(observed.arrays)}
-    mask = {} if observed.action_mask is None else {"action_mask": observed.action_mask}
+    arrays: dict[str, Any] = {f"array_{i}": array for i, array in enumerate(observed.arrays)}
+    if observed.action_mask is not None:
+        arrays["action_mask"] = observed.action_mask
     with replacing(path) as temporary, synced(temporary) as file:
-        np.savez_compressed(file, last=observed.last, **arrays, **mask)
+        np.savez_compressed(file, last=observed.last, **arrays)
     sync_folder(path.parent)
 
 

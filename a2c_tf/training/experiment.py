@@ -1,33 +1,40 @@
-"""One run from start to end: train, evaluate, plot, export, and say where everything lies."""
+"""One run from start to end: rehearse the end, train, finish, or save where it is interrupted."""
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from a2c_tf.cli import say
+from a2c_tf.callbacks import Callbacks
 from a2c_tf.config import Config
 from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
-from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
+from a2c_tf.training.finishing import finish, rehearse
+from a2c_tf.training.reporter import QUIET, Reporter
+from a2c_tf.training.run_context import RunContext
 from a2c_tf.training.trainer import Trainer
-from export import exporting
-from export.manifest import Source
 
 Begin = Literal["new", "overwrite", "resume"]
 """whether the folder holds nothing yet, a run to be deleted, or the one to go on with."""
 
 
-def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool]) -> bool:
+def run(
+    config: Config,
+    path: Path,
+    begin: Begin,
+    interrupted: Callable[[], bool],
+    reporter: Reporter = QUIET,
+    callbacks: Callbacks | None = None,
+) -> bool:
     """Runs `config` in the folder `path`.
 
     Args:
@@ -35,6 +42,8 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
       path: of the run's folder.
       begin: what the folder holds.
       interrupted: asked now and then whether to save and stop.
+      reporter: shows how the run goes.
+      callbacks: hear of what is written.
 
     Returns:
       Whether the run came to its end.
@@ -49,123 +58,68 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     with (
         closing(registry.make(config.env)) as env,
         report_errors(env),
-        closing(Trainer(env, config, folder, checkpoint, threads)) as trainer,
+        closing(Trainer(env, config, folder, checkpoint, threads, callbacks)) as trainer,
     ):
         if begin == "resume":
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config, begin == "overwrite")
-        return _run(trainer, config, folder, started, interrupted)
+        context = RunContext(trainer, config, folder, interrupted, reporter, started)
+        trainer.callbacks.start(path, config)
+        try:
+            return _run(context, begin)
+        finally:
+            trainer.callbacks.end()
 
 
-def _run(
-    trainer: Trainer,
-    config: Config,
-    folder: RunDir,
-    started: float,
-    interrupted: Callable[[], bool],
-) -> bool:
-    _announce(trainer, config, folder)
+def _run(run: RunContext, begin: Begin) -> bool:
+    """Rehearses the end, trains, and finishes; returns False where that was interrupted."""
+    _announce(run)
     try:
-        _train(trainer, config, folder, interrupted)
-        if not interrupted() and _finish(trainer, config, folder, started, interrupted):
-            return True
-        say(f"saved {_newest(folder)}; resume with {_resume_command(folder)}", sys.stdout)
-        return False
+        if begin != "resume":
+            rehearse(run)
+        _train(run)
+        with contextlib.suppress(InterruptedEvaluationError):
+            if not run.interrupted():
+                finish(run)
+                return True
     except OSError as error:
+        if error is run.trainer.callbacks.error:
+            raise
         raise CommandError(
-            f"run folder {folder.path}: {error.strerror or error}; "
-            f"fix this, then resume with {_resume_command(folder)}"
+            f"run folder {run.folder.path}: {error.strerror or error}; "
+            f"fix this, then resume with {_resume_command(run.folder)}"
         ) from None
+    newest = checkpoints.listed(run.folder.checkpoints)[-1]
+    run.reporter.say(f"saved {newest}; resume with {_resume_command(run.folder)}")
+    return False
 
 
-def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
-    spec, steps = trainer.agent.spec, trainer.counters.env_steps
-    say(
+def _announce(run: RunContext) -> None:
+    spec, steps = run.trainer.agent.spec, run.trainer.counters.env_steps
+    run.reporter.say(
         f"{spec.id} ({spec.backend}), {spec.num_envs} environments, "
-        f"{trainer.agent.model.count_params():,} weights, seed {config.run.seed}: "
+        f"{run.trainer.agent.model.count_params():,} weights, seed {run.config.run.seed}: "
         f"{'resuming at' if steps else 'training from'} step {steps:,} of "
-        f"{config.run.total_steps:,} in {folder.path}\n"
-        f"acceleration: {trainer.acceleration}",
-        sys.stdout,
+        f"{run.config.run.total_steps:,} in {run.folder.path}\n"
+        f"acceleration: {run.trainer.acceleration}"
     )
 
 
-def _train(
-    trainer: Trainer, config: Config, folder: RunDir, interrupted: Callable[[], bool]
-) -> None:
-    steps = trainer.counters.env_steps
+def _train(run: RunContext) -> None:
+    folder, steps = run.folder, run.trainer.counters.env_steps
     lines = metrics.JsonLines(folder.metrics, resume_at=steps)
+    total_steps = run.config.run.total_steps
+    progress = [metrics.Progress(total_steps, steps)] if run.reporter.progress else []
     writer = metrics.Writers(
         lines,
         metrics.TensorBoard(folder.tensorboard, run_dir.read_metrics(folder.metrics)),
-        metrics.Progress(config.run.total_steps, steps),
+        *progress,
     )
     try:
-        trainer.train(writer, interrupted)
+        run.trainer.train(writer, run.interrupted)
     finally:
         writer.close()
-
-
-def _finish(
-    trainer: Trainer,
-    config: Config,
-    folder: RunDir,
-    started: float,
-    interrupted: Callable[[], bool],
-) -> bool:
-    """Evaluates, draws and exports; returns False where the evaluation was interrupted."""
-    try:
-        result = trainer.evaluate(interrupted).summary()
-    except InterruptedEvaluationError:
-        return False
-    evaluation = {
-        **result,
-        "environment": config.env.id,
-        "deterministic": config.run.eval_deterministic,
-        "seed": config.run.seed,
-        "env_steps": trainer.counters.env_steps,
-    }
-    run_dir.write_json(folder.evaluation, evaluation)
-    save_curves([folder], folder.curves)
-    # before the export, which may be refused
-    say(
-        f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
-        f"{'greedy' if config.run.eval_deterministic else 'sampled'} actions\n"
-        f"curves    {folder.curves}",
-        sys.stdout,
-    )
-    _export(Source(trainer.agent, config, trainer.counters, evaluation), folder)
-    say(
-        f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
-        f"policy    {folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {folder.export}",
-        sys.stdout,
-    )
-    return True
-
-
-def _export(source: Source, folder: RunDir) -> None:
-    try:
-        exporting.export_agent(source, folder.export)
-    except CommandError as error:
-        raise type(error)(
-            f"{error}; {folder.path} holds the run as a whole: "
-            f"export it again with python -m export {folder.path}"
-        ) from None
-
-
-def _speed(trainer: Trainer) -> str:
-    """Training speed once compiled, where there was more than the call that compiles."""
-    if trainer.compiled is None or trainer.compiled == trainer.counters:
-        return ""
-    steps = trainer.counters.env_steps - trainer.compiled.env_steps
-    seconds = trainer.counters.time_s - trainer.compiled.time_s
-    return f", training at {steps / seconds:,.0f} steps/s"
-
-
-def _newest(folder: RunDir) -> Path:
-    return checkpoints.listed(folder.checkpoints)[-1]
 
 
 def _resume_command(folder: RunDir) -> str:

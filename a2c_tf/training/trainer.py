@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads
 from a2c_tf.agent import SeedPurpose, make_agent, make_seeds
+from a2c_tf.callbacks import Callbacks
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host.adapter import HostEnvironment
@@ -43,6 +44,7 @@ class Trainer:
       run_dir: where checkpoints and metrics go.
       checkpoint: where to resume from; None starts at step 0.
       threads: of TensorFlow, as `assembly.choose_threads` returned them.
+      callbacks: hear of what is written; None: nobody does.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Trainer:
         run_dir: RunDir,
         checkpoint: Checkpoint | None,
         threads: Threads = DEFAULT_THREADS,
+        callbacks: Callbacks | None = None,
     ) -> None:
+        self.callbacks = callbacks or Callbacks()
         self._config = config
         self._env = env
         self._run_dir = run_dir
@@ -81,7 +85,7 @@ class Trainer:
           NonFiniteError: where loss or gradient is not finite.
         """
         run = self._config.run
-        while self.counters.env_steps < run.total_steps and not interrupted():
+        while self._goes_on() and not interrupted():
             before = self.counters.env_steps
             self._call()
             self.compiled = self.compiled or self.counters
@@ -92,8 +96,10 @@ class Trainer:
                 self._flush(writer, evaluated)
             if saving:
                 self.save()
+            self._deliver()
         self._flush(writer, {})
         self.save()
+        self.callbacks.deliver()
 
     def evaluate(
         self,
@@ -113,13 +119,17 @@ class Trainer:
           InterruptedEvaluationError: where it was interrupted.
         """
         result = self.play(self._config.run.eval_deterministic, interrupted, report)
+        self.callbacks.add_evaluation({**result.summary(), "env_steps": self.counters.env_steps})
         if self._best_return is None or result.mean > self._best_return:
             self._best_return = result.mean
             checkpoints.save(self._run_dir.checkpoints, self._checkpoint(), "best")
         return result
 
     def play(
-        self, deterministic: bool, interrupted: Callable[[], bool], report: Report
+        self,
+        deterministic: bool,
+        interrupted: Callable[[], bool] = lambda: False,
+        report: Report = lambda done, of: None,
     ) -> Evaluation:
         """Plays the episodes of an evaluation, greedy or sampled.
 
@@ -174,8 +184,20 @@ class Trainer:
         if self.counters.env_steps == self._saved_at:
             return
         self._saved_at = self.counters.env_steps
-        checkpoints.save(self._run_dir.checkpoints, self._checkpoint())
+        path = checkpoints.save(self._run_dir.checkpoints, self._checkpoint())
         checkpoints.prune(self._run_dir.checkpoints, self._config.run.keep_checkpoints)
+        self.callbacks.add_checkpoint(path)
+
+    def _goes_on(self) -> bool:
+        return self.counters.env_steps < self._config.run.total_steps and not self.callbacks.stopped
+
+    def _deliver(self) -> None:
+        """Tells the callbacks what was written; where one raises, a checkpoint is saved first."""
+        try:
+            self.callbacks.deliver()
+        except BaseException:
+            self.save()
+            raise
 
     def _call(self) -> None:
         """Makes one compiled call, and takes the numbers that come back from it."""
@@ -213,7 +235,9 @@ class Trainer:
 
     def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:
-            writer.write({**self._window.row(self.counters), **evaluated})
+            row = {**self._window.row(self.counters), **evaluated}
+            writer.write(row)
+            self.callbacks.add_metrics(row)
             self._window = Window(self.counters)
 
     def _checkpoint(self) -> Checkpoint:

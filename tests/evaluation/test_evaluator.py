@@ -120,7 +120,7 @@ def test_the_summary_describes_the_returns() -> None:
         "episodes": 3,
         "mean": 3.0,
         "std": pytest.approx(np.sqrt(14 / 3)),
-        "standard_error": pytest.approx(np.sqrt(14) / 3),
+        "standard_error": pytest.approx(np.sqrt(7 / 3)),
         "median": 2.0,
         "min": 1.0,
         "max": 6.0,

@@ -21,7 +21,7 @@ from a2c_tf.envs.rendering.frames import DrawingError
 from a2c_tf.errors import ConfigError
 from a2c_tf.evaluation import recording, video
 from a2c_tf.evaluation.evaluator import make_evaluator
-from a2c_tf.evaluation.recording import Recording, make_drawable_evaluator
+from a2c_tf.evaluation.recording import Recording, make_drawable_env
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
 
@@ -254,7 +254,8 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 def record(agent: Agent, config: Config, deterministic: bool = True) -> Recording:
-    return Recording(make_drawable_evaluator(agent, config, deterministic), config)
+    env = make_drawable_env(config)
+    return Recording(make_evaluator(agent, config, 1, deterministic, env=env), config)
 
 
 @pytest.mark.slow

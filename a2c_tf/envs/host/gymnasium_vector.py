@@ -118,13 +118,14 @@ def _make_sync(makers: Sequence[Callable[[], gymnasium.Env]]) -> VectorEnv:
 
 
 def _make_in_worker(one: Callable[[int], gymnasium.Env], index: int) -> gymnasium.Env:
-    """Ignores SIGINT and SIGTERM in workers, so that the parent can save first.
+    """Ignores SIGINT, SIGTERM and SIGHUP in workers, so that the parent can save first.
 
     gymnasium makes the first in the run's own process, too, to learn its spaces.
     """
     if multiprocessing.parent_process() is not None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
     return one(index)
 
 
