@@ -86,7 +86,9 @@ class HostEnvironment(FailureRecorder):
             raise
         parts = self._parts.values()
         self._signature = [(space.shape or (), tf.as_dtype(space.dtype)) for space in parts]
-        self._bounds = BoundsWarning(env_id, self._parts)
+        self._has_quotas = isinstance(vector_env.unwrapped, SUB_ENVIRONMENTS)
+        # bounds that a library declares for all its environments say little
+        self._bounds = BoundsWarning(env_id, self._parts if self._has_quotas else {})
         self._lives = _Lives() if terminal_on_life_loss else None
         self._quotas: list[int] | None = None
         self._sampler = StepSampler()
@@ -190,8 +192,7 @@ class HostEnvironment(FailureRecorder):
         return self.recorded(functools.partial(self._thread.call, function))
 
     def _reset(self, step: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, ...]:
-        has_quotas = isinstance(self._vector_env.unwrapped, SUB_ENVIRONMENTS)
-        options = {QUOTA: self._quotas} if has_quotas else None
+        options = {QUOTA: self._quotas} if self._has_quotas else None
         with locate_errors("reset", *CUT_OFF):
             observation, info = self._vector_env.reset(seed=reset_seed(seed), options=options)
         nothing = np.zeros(self.spec.num_envs, bool)
