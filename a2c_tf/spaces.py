@@ -54,6 +54,13 @@ def is_image(space: gymnasium.Space) -> bool:
     return isinstance(space, spaces.Box) and len(space.shape) == 3
 
 
+def sides(space: gymnasium.Space) -> tuple[int, int]:
+    """Returns height and width of an image."""
+    shape = space.shape or ()
+    height, width = shape[1:] if has_channels_first(shape) else shape[:2]
+    return height, width
+
+
 def has_channels_first(shape: Sequence[int]) -> bool:
     """Returns whether an image `[a, b, c]` has its channels first: two equal sides are the picture.
 

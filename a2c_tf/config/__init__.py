@@ -1,5 +1,6 @@
 """A run's settings: their schema, and how they are read."""
 
+from a2c_tf.config.kinds import Kind, complete, is_complete
 from a2c_tf.config.loading import check_resumable, find, load, names, nearest, parse, to_yaml
 from a2c_tf.config.python_values import Source, override_words, resolve
 from a2c_tf.config.schema import (
@@ -19,6 +20,7 @@ __all__ = [
     "AtariConfig",
     "Config",
     "EnvConfig",
+    "Kind",
     "NetworkConfig",
     "OptimizerConfig",
     "RunConfig",
@@ -26,7 +28,9 @@ __all__ = [
     "Source",
     "WrapperConfig",
     "check_resumable",
+    "complete",
     "find",
+    "is_complete",
     "load",
     "names",
     "nearest",

@@ -119,8 +119,9 @@ class EnvConfig(Section):
 class NetworkConfig(Section):
     """Torso, core and heads of the network, or a user's own model."""
 
-    torso: Literal["minatar", "nature", "impala", "mlp"] = "minatar"
-    """minatar: conv 16 3x3; nature: the three convolutions of DQN; impala: the residual network
+    torso: Literal["auto", "minatar", "nature", "impala", "mlp"] = "auto"
+    """auto: nature for images of 36 pixels a side or more, minatar for smaller ones, else mlp;
+    minatar: conv 16 3x3; nature: the three convolutions of DQN; impala: the residual network
     of IMPALA; mlp: no convolution; the dense layers come after them."""
     hidden: Widths = (128,)
     """widths of the dense layers of the torso."""

@@ -14,7 +14,7 @@ from a2c_tf.distributions import Distribution
 from a2c_tf.networks import custom, encoding
 from a2c_tf.networks.cores import make_core
 from a2c_tf.networks.normalization import RunningNormalization
-from a2c_tf.networks.torsos import SMALLEST_IMAGE, Initializers, make_torso
+from a2c_tf.networks.torsos import SMALLEST_IMAGE, Initializers, choose_torso, make_torso
 from a2c_tf.types import EnvSpec
 
 POLICY_GAIN = 0.01  # the first policy is nearly uniform
@@ -60,6 +60,9 @@ def make_actor_critic(spec: EnvSpec, config: NetworkConfig, seed: int = 0) -> ke
         model = custom.build(config.builder, spec, distribution.head_size)
         heads = {**model.output, "policy": _whole(model.output["policy"], distribution, config)}
         return keras.Model(model.input, heads, name="actor_critic")
+    if config.torso == "auto":
+        torso = choose_torso(spec.observation_space)
+        config = config.model_copy(update={"torso": torso})
     initializers = Initializers(seed)
     observation = _inputs(spec)
     streams = _streams(observation, spec, config, initializers)
@@ -205,8 +208,7 @@ def _check_images(parts: dict[str, gymnasium.Space], config: NetworkConfig) -> N
     least = SMALLEST_IMAGE.get(config.torso)
     if least is None:
         return
-    images = [space.shape or () for space in parts.values() if spaces.is_image(space)]
-    sizes = [s[1:] if spaces.has_channels_first(s) else s[:2] for s in images]
+    sizes = [spaces.sides(space) for space in parts.values() if spaces.is_image(space)]
     if not sizes or min(min(size) for size in sizes) < least:
         shapes = ", ".join(str(space.shape) for space in parts.values())
         raise ValueError(

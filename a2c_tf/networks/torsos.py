@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import gymnasium
 import keras
 import numpy as np
 
+from a2c_tf import spaces
 from a2c_tf.config import NetworkConfig
 
 HIDDEN_GAIN = 2.0**0.5
@@ -137,3 +139,10 @@ CONVOLUTIONS: dict[str, Callable[[keras.KerasTensor, Layers], keras.KerasTensor]
 }
 SMALLEST_IMAGE = {"minatar": 3, "nature": 36, "impala": 1}
 """height and width that the convolutions need."""
+
+
+def choose_torso(space: gymnasium.Space) -> str:
+    """Returns the torso for an observation space, of whose images the smallest decides."""
+    images = [part for part in spaces.parts(space).values() if spaces.is_image(part)]
+    smallest = min((min(spaces.sides(image)) for image in images), default=0)
+    return next((name for name in ("nature", "minatar") if smallest >= SMALLEST_IMAGE[name]), "mlp")

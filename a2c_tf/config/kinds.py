@@ -1,0 +1,89 @@
+"""Defaults that suit the kind of environment, for the settings that nobody gave.
+
+Each learns its environments at the first try, rather than one of them as fast as can be:
+benchmarks/README.md names what they were chosen on. `configs/` holds settings tuned for one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+
+from a2c_tf.config.schema import Config
+
+Kind = Literal["vector", "continuous", "tabular", "grid", "pixels"]
+"""vector: floats, discrete actions; continuous: actions of floats; tabular: numbered observations;
+grid: images of fewer than 36 pixels a side; pixels: larger ones, as Atari's."""
+
+_MLP = {
+    "env.num_envs": 16,
+    "network.torso": "mlp",
+    "network.hidden": (64, 64),
+    "network.activation": "tanh",
+    "network.shared": False,
+    "network.normalize_observation": True,
+    "a2c.unroll_length": 8,
+    "a2c.gae_lambda": 0.95,
+    "a2c.scale_reward": True,
+    "a2c.entropy_coef": 0.0,
+    "optimizer.name": "adam",
+    "optimizer.learning_rate": 1e-3,
+}
+DEFAULTS: dict[Kind, dict[str, Any]] = {
+    "vector": _MLP,
+    "continuous": _MLP,
+    "tabular": {**_MLP, "a2c.entropy_coef": 0.01, "optimizer.learning_rate": 3e-3},
+    "grid": {
+        **_MLP,
+        "network.torso": "minatar",
+        "network.hidden": (128,),
+        "network.activation": "relu",
+        "network.shared": True,
+        "a2c.entropy_coef": 0.01,
+    },
+    "pixels": {
+        "env.num_envs": 16,
+        "network.torso": "nature",
+        "network.hidden": (512,),
+        "network.activation": "relu",
+        "network.shared": True,
+        "network.normalize_observation": False,
+        "a2c.unroll_length": 16,
+        "a2c.gae_lambda": 0.95,
+        "a2c.normalize_advantage": True,
+        "a2c.clip_reward": True,
+        "a2c.entropy_coef": 0.005,
+        "optimizer.learning_rate": 7e-4,
+        "run.updates_per_call": 10,
+    },
+}
+"""setting -> value, by the kind of environment; the schema has the others."""
+
+
+def is_complete(config: Config) -> bool:
+    """Returns whether the config gives every setting that depends on the kind of environment."""
+    names = {name for defaults in DEFAULTS.values() for name in defaults}
+    return config.network.torso != "auto" and all(_is_given(config, name) for name in names)
+
+
+def complete(config: Config, kind: Kind) -> Config:
+    """Returns the config with the defaults of the kind for the settings that it does not give.
+
+    A torso that is `auto` counts as not given. A user's own network has no normalisation.
+    """
+    tree = config.model_dump(mode="json")
+    for name, value in DEFAULTS[kind].items():
+        section, key = name.split(".")
+        if config.network.builder and name == "network.normalize_observation":
+            continue
+        is_auto = name == "network.torso" and config.network.torso == "auto"
+        if is_auto or not _is_given(config, name):
+            tree[section][key] = value
+    return Config.model_validate(tree)
+
+
+def _is_given(config: Config, name: str) -> bool:
+    section, key = name.split(".")
+    group: pydantic.BaseModel = getattr(config, section)
+    return section in config.model_fields_set and key in group.model_fields_set
