@@ -1,6 +1,9 @@
 """A run's settings: their schema, and how they are read."""
 
-from a2c_tf.config.loading import check_resumable, find, load, names, nearest, parse, to_yaml
+from a2c_tf.config.hints import nearest
+from a2c_tf.config.listing import table
+from a2c_tf.config.loading import check_resumable, find, load, names, parse, to_yaml
+from a2c_tf.config.printing import to_commented_yaml
 from a2c_tf.config.schema import (
     A2CConfig,
     AtariConfig,
@@ -27,5 +30,7 @@ __all__ = [
     "names",
     "nearest",
     "parse",
+    "table",
+    "to_commented_yaml",
     "to_yaml",
 ]
