@@ -10,6 +10,9 @@ from a2c_tf.distributions import Distribution, apply_mask
 from a2c_tf.returns import lambda_returns
 from a2c_tf.types import METRICS, Metrics, Trajectory
 
+ROUNDING = 1e-12
+"""of a variance, over the mean square: what float32 leaves of equal numbers, (1e-6)²."""
+
 
 class LossConfig(NamedTuple):
     """The scalars of the loss, and how advantages are estimated."""
@@ -111,6 +114,12 @@ def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def _explained_variance(value_loss: tf.Tensor, returns: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns 1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant."""
+    """Returns 1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant.
+
+    Where all returns are equal there is no variance to explain, and it is 0 for every critic.
+    """
+    mean_square = masked_mean(tf.square(returns), mask)
     variance = masked_mean(tf.square(returns - masked_mean(returns, mask)), mask)
-    return 1.0 - tf.math.divide_no_nan(value_loss, variance)
+    # the mean of equal numbers is rounded, so that their variance need not be 0 exactly
+    varied = variance > ROUNDING * mean_square
+    return tf.where(varied, 1.0 - tf.math.divide_no_nan(value_loss, variance), 0.0)

@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_intermixed_args(argv)
     try:
         if arguments.list:
-            print("\n".join(configs.names()))
+            print(configs.table())
             return ExitCode.DONE
         config = _resolve(arguments)
         if arguments.print_config:
-            print(configs.to_yaml(config), end="")
+            print(configs.to_commented_yaml(config), end="")
             return ExitCode.DONE
         return _run(config, arguments)
     except CommandError as error:
@@ -58,8 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     exclusive = parser.add_mutually_exclusive_group()
     exclusive.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
     exclusive.add_argument("--overwrite", action="store_true", help="delete the run in --run-dir")
-    parser.add_argument("--print-config", action="store_true", help="print all settings and stop")
-    parser.add_argument("--list", action="store_true", help="list the configs by name and stop")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print all settings with their meaning and stop"
+    )
+    parser.add_argument("--list", action="store_true", help="list the configs and stop")
     return parser
 
 

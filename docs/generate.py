@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
-
-from pydantic import BaseModel
+from typing import Any
 
 from a2c_tf.config import Config, names
+from a2c_tf.config.describing import Setting, settings, subsection
 
 OUT = Path(__file__).with_name("configuration.md")
 
@@ -49,75 +48,30 @@ anything starts; one line names every mistake.
 [algorithm.md](algorithm.md) has the equations.
 """
 
-NAMES = {bool: "true or false", int: "integer", float: "number", str: "text"}
-LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-
-
-class Setting(NamedTuple):
-    """One row of a table."""
-
-    name: str
-    type: str
-    default: str
-    meaning: str
-
 
 def text() -> str:
     """Returns the whole page: an introduction, and a table of settings for each section."""
     configs = ", ".join(f"`{name}`" for name in names())
     lines = [INTRODUCTION.replace("{configs}", configs)]
-    for name, section in Config().__dict__.items():
+    for name, field in Config.model_fields.items():
+        section = subsection(field)
+        assert section  # Config holds nothing else
         lines += [f"## `{name}`", "", "| setting | type | default | meaning |", "|---|---|---|---|"]
-        lines += [
-            f"| `{s.name}` | {s.type} | `{s.default}` | {s.meaning} |" for s in rows(name, section)
-        ]
+        lines += [_row(setting) for setting in settings(section, f"{name}.")]
         lines.append("")
     return "\n".join(lines)
 
 
-def rows(prefix: str, section: BaseModel) -> Iterator[Setting]:
-    """Yields the settings of a section, by dotted names that start with `prefix`."""
-    for name, field in type(section).model_fields.items():
-        default = getattr(section, name)
-        if isinstance(default, BaseModel):
-            yield from rows(f"{prefix}.{name}", default)
-            continue
-        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-        yield Setting(
-            f"{prefix}.{name}",
-            type_of(field.annotation, field.metadata),
-            _written(default),
-            meaning,
-        )
+def _row(setting: Setting) -> str:
+    """Returns a row of a table; defaults are those of the config as a whole."""
+    default = _written(_default(setting.name))
+    meaning = setting.meaning.replace("|", "\\|")
+    return f"| `{setting.name}` | {setting.type} | `{default}` | {meaning} |"
 
 
-def type_of(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """Returns a type in words, such as `integer > 0`.
-
-    Args:
-      annotation: a type, or one in `Annotated`.
-      metadata: what `Annotated` holds beside it, where pydantic has taken the two apart.
-    """
-    arguments = get_args(annotation)
-    if get_origin(annotation) is Annotated:
-        return type_of(arguments[0], [*arguments[1:], *metadata])
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in arguments)
-    if type(None) in arguments:
-        return f"{' or '.join(type_of(x) for x in arguments if x is not type(None))}, or null"
-    if get_origin(annotation) is tuple and arguments[-1] is Ellipsis:
-        return f"list of: {type_of(arguments[0])}"
-    if get_origin(annotation) is tuple:
-        return f"[{', '.join(map(type_of, arguments))}]"
-    return f"{NAMES[annotation]} {', '.join(_limits(metadata))}".strip()
-
-
-def _limits(metadata: Sequence[Any]) -> Iterator[str]:
-    for item in metadata:
-        for limit in getattr(item, "metadata", [item]):  # those of a Field are inside it
-            yield from (
-                f"{s} {getattr(limit, n):g}" for n, s in LIMITS.items() if hasattr(limit, n)
-            )
+def _default(name: str) -> Any:
+    """Returns the default of a setting, which a section may have in place of the setting's own."""
+    return functools.reduce(getattr, name.split("."), Config())
 
 
 def _written(default: Any) -> str:

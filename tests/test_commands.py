@@ -106,7 +106,10 @@ def test_a_run_folder_that_is_a_file_is_refused(
 
 def test_list_names_every_config(command: Command) -> None:
     outcome = command(TRAIN, "--list")
-    assert (outcome.code, outcome.out.split(), outcome.err) == (0, config.names(), "")
+    heading, *lines = outcome.out.splitlines()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert heading.split()[:5] == ["config", "environment", "steps", "minutes", "score"]
+    assert [line.split()[0] for line in lines] == config.names()
 
 
 def test_the_printed_config_loads_to_the_same(

@@ -10,6 +10,7 @@ import pytest
 from support import ROOT
 
 from a2c_tf.config import Config
+from a2c_tf.config.describing import settings
 from docs import generate
 
 PAGES = sorted(
@@ -91,7 +92,7 @@ def test_every_file_that_is_named_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", TODAYS)
 def test_every_setting_that_is_named_exists(page: str) -> None:
-    known = {row.name for name, section in Config() for row in generate.rows(name, section)}
+    known = {setting.name for setting in settings(Config)}
     sections = {name.rpartition(".")[0] for name in known}
     text = re.sub(r"[\w/]+\.py\b|env\.(?:step|reset|close)", "", text_of(page))
     named = re.findall(r"(?<![\w./])(?:env|network|a2c|optimizer|run)(?:\.[a-z_]+)+", text)

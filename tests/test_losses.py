@@ -297,6 +297,31 @@ def test_explained_variance_of_a_perfect_and_of_a_constant_critic():
     assert float(stream.loss(weights=weights)[1]["value/explained_variance"]) == pytest.approx(0)
 
 
+def slow_explained_variance(stream: Stream, weights: LossConfig) -> float:
+    """1 - mean[(G - v)²] / Var[G] in numpy; 0 where all returns are equal."""
+    rows = stream.mask == 1
+    value = stream.value[:-1][rows]
+    returns = slow_advantages(stream, weights)[rows] + value
+    if np.ptp(returns) < 1e-9:
+        return 0.0
+    return 1.0 - ((returns - value) ** 2).mean() / returns.var()
+
+
+@pytest.mark.parametrize("returns", ["varied", "all 0", "all 1", "all 1e6", "all -0.1"])
+def test_explained_variance_in_every_mode(returns: str, variant):
+    """Equal returns leave nothing to explain: a fresh critic has 0 there, not 1."""
+    stream, weights = Stream(13), WEIGHTS
+    if returns != "varied":
+        stream.reward[:] = float(returns.split()[1])
+        weights = WEIGHTS._replace(gamma=0.0)
+    distribution, *arguments = stream.arguments(tf.float32)
+    _, metrics = variant(lambda *x: a2c_loss(distribution, *x, weights))(*arguments)
+    found = float(metrics["value/explained_variance"])
+    expected = slow_explained_variance(stream, weights)
+    assert (expected == 0) == (returns != "varied")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=0)
+
+
 def _term(name: str, stream: Stream, advantage: np.ndarray, targets: np.ndarray) -> float:
     """One term of the loss, with advantages and targets held as they are."""
     log_probs = stream.logits - np.log(np.exp(stream.logits).sum(-1, keepdims=True))

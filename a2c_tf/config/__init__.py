@@ -1,7 +1,18 @@
 """A run's settings: their schema, and how they are read."""
 
-from a2c_tf.config.kinds import Kind, complete, is_complete
-from a2c_tf.config.loading import check_resumable, find, load, names, nearest, parse, to_yaml
+from a2c_tf.config.hints import nearest
+from a2c_tf.config.kinds import Kind, complete, complete_from, is_complete
+from a2c_tf.config.listing import table
+from a2c_tf.config.loading import (
+    check_resumable,
+    find,
+    load,
+    load_or_default,
+    names,
+    parse,
+    to_yaml,
+)
+from a2c_tf.config.printing import to_commented_yaml
 from a2c_tf.config.python_values import Source, override_words, resolve
 from a2c_tf.config.schema import (
     A2CConfig,
@@ -29,13 +40,17 @@ __all__ = [
     "WrapperConfig",
     "check_resumable",
     "complete",
+    "complete_from",
     "find",
     "is_complete",
     "load",
+    "load_or_default",
     "names",
     "nearest",
     "override_words",
     "parse",
     "resolve",
+    "table",
+    "to_commented_yaml",
     "to_yaml",
 ]

@@ -6,6 +6,7 @@ benchmarks/README.md names what they were chosen on. `configs/` holds settings t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import pydantic
@@ -59,12 +60,12 @@ DEFAULTS: dict[Kind, dict[str, Any]] = {
     },
 }
 """setting -> value, by the kind of environment; the schema has the others."""
+NAMES = frozenset(name for defaults in DEFAULTS.values() for name in defaults)
 
 
 def is_complete(config: Config) -> bool:
     """Returns whether the config gives every setting that depends on the kind of environment."""
-    names = {name for defaults in DEFAULTS.values() for name in defaults}
-    return config.network.torso != "auto" and all(_is_given(config, name) for name in names)
+    return config.network.torso != "auto" and all(_is_given(config, name) for name in NAMES)
 
 
 def complete(config: Config, kind: Kind) -> Config:
@@ -72,15 +73,39 @@ def complete(config: Config, kind: Kind) -> Config:
 
     A torso that is `auto` counts as not given. A user's own network has no normalisation.
     """
+    values = dict(DEFAULTS[kind])
+    if config.network.builder:
+        values.pop("network.normalize_observation", None)
+    return _filled(config, values)
+
+
+def complete_from(config: Config, other: Config) -> Config:
+    """Returns the config with another's values for what depends on the environment and is not given.
+
+    Args:
+      config: of a run that is resumed, which may leave settings out.
+      other: what the run was started with.
+
+    Returns:
+      The config with these settings.
+    """
+    sections = other.model_dump(mode="json")
+    return _filled(config, {name: _value(sections, name) for name in sorted(NAMES)})
+
+
+def _filled(config: Config, values: Mapping[str, Any]) -> Config:
     tree = config.model_dump(mode="json")
-    for name, value in DEFAULTS[kind].items():
-        section, key = name.split(".")
-        if config.network.builder and name == "network.normalize_observation":
-            continue
+    for name, value in values.items():
         is_auto = name == "network.torso" and config.network.torso == "auto"
         if is_auto or not _is_given(config, name):
+            section, key = name.split(".")
             tree[section][key] = value
     return Config.model_validate(tree)
+
+
+def _value(sections: Mapping[str, Any], name: str) -> Any:
+    section, key = name.split(".")
+    return sections[section][key]
 
 
 def _is_given(config: Config, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import pydantic
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from a2c_tf.config.hints import nearest, nearly_meant
+from a2c_tf.config.problems import explain, unknown
 from a2c_tf.config.schema import Config
 from a2c_tf.errors import ConfigError
 
@@ -70,7 +71,7 @@ def parse(tree: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(tree)
     except pydantic.ValidationError as error:
-        raise ConfigError("; ".join(_describe(problem) for problem in error.errors())) from None
+        raise ConfigError(explain(error.errors(), tree)) from None
 
 
 def to_yaml(config: Config) -> str:
@@ -137,7 +138,9 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     *sections, key = path.split(".")
     root = tree
     if not (equals and sections and all(sections) and key):
-        raise ConfigError(f"override {override!r}: expected section.key=value, as a2c.gamma=0.99")
+        setting = nearly_meant(key) if equals and not sections else None
+        hint = f"; write {setting}={text}" if setting else ", as a2c.gamma=0.99"
+        raise ConfigError(f"override {override!r}: expected section.key=value{hint}")
     try:
         value = YAML(typ="safe").load(text)
     except (YAMLError, ValueError):
@@ -146,7 +149,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict) and i > 1:
             _refuse_renamed(root)
-            raise ConfigError(_unknown(path))
+            raise ConfigError(unknown(path))
         if not isinstance(tree, dict):
             raise ConfigError(f"{section}: received {tree!r}, expected a section of settings")
     tree[key] = value
@@ -167,21 +170,3 @@ def _refuse_renamed(tree: dict[str, Any], where: str = "") -> None:
 def _plain(value: Any) -> str:
     """Returns the value as one writes it on the command line."""
     return str(value).replace(" ", "")
-
-
-def _describe(problem: Any) -> str:
-    location = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return _unknown(location)
-    return f"{location}: received {problem['input']!r}; {problem['msg']}"
-
-
-def _unknown(location: str) -> str:
-    known = [*Config.model_fields, *_flat(Config())]
-    return f"{location}: unknown setting{nearest(location, known)}"
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Returns a suggestion for an error: the known word that is most like `word`, if any is."""
-    matches = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {matches[0]}?" if matches else ""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import BeforeValidator, ConfigDict, Field
 
+MULTIPLES = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
+
 
 def _integral(value: Any) -> Any:
-    """Converts whole floats: `1e6` is a float to YAML and a number of steps to people."""
+    """Converts what is a whole number to people: `1e6`, a float to YAML, and `500k`, a text."""
+    if isinstance(value, str) and (short := re.fullmatch(r"([\d_]*\d(?:\.\d+)?)([kKmMbB])", value)):
+        number = Decimal(short[1]) * MULTIPLES[short[2].lower()]
+        return int(number) if number == int(number) else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -17,7 +24,16 @@ Count = Annotated[int, BeforeValidator(_integral)]
 Positive = Annotated[Count, Field(gt=0)]
 NonNegative = Annotated[Count, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Widths = Annotated[tuple[Positive, ...], Field(strict=False)]
+
+
+def _several(value: Any) -> Any:
+    """Converts one value to a list of one, and `a,b` to a list of two."""
+    if isinstance(value, str):
+        return [int(part) if part.isdecimal() else part for part in value.split(",")]
+    return [value] if isinstance(value, int | float) else value
+
+
+Widths = Annotated[tuple[Positive, ...], Field(strict=False), BeforeValidator(_several)]
 
 
 def _tuples(value: Any) -> Any:
@@ -25,8 +41,20 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+Trackers = Annotated[
+    tuple[Literal["tensorboard", "wandb", "mlflow"], ...],
+    Field(strict=False),
+    BeforeValidator(_several),
+]
 Milestone = tuple[NonNegative, Annotated[float, Field(ge=0)]]
 Milestones = Annotated[tuple[Milestone, ...], BeforeValidator(_tuples)]
+
+
+NONE = ("None", "none")
+
+
+def _may_be_null(annotation: Any) -> bool:
+    return type(None) in get_args(annotation)
 
 
 class Section(pydantic.BaseModel):
@@ -35,6 +63,15 @@ class Section(pydantic.BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _read_none(cls, tree: Any) -> Any:
+        """Takes Python's None for YAML's null where a setting may be null."""
+        if not isinstance(tree, dict):
+            return tree
+        nullable = {n for n, field in cls.model_fields.items() if _may_be_null(field.annotation)}
+        return {n: None if n in nullable and v in NONE else v for n, v in tree.items()}
 
 
 class AtariConfig(Section):
@@ -192,7 +229,7 @@ class A2CConfig(Section):
     gae_lambda: Fraction = 1.0
     """λ of advantage=gae, which alone reads it: 0 is the same as advantage=td, 1 as n_step."""
     normalize_advantage: bool = False
-    """the policy term takes (A - mean) / std of the batch for A."""
+    """the policy term takes (A - mean) / std of the batch for A, of two samples or more."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.01
     """factor of the entropy in the loss; higher values explore more."""
     entropy_schedule: ScheduleConfig = ScheduleConfig(shape="constant")
@@ -256,6 +293,11 @@ class RunConfig(Section):
     """episodes of each evaluation."""
     eval_deterministic: bool = True
     """greedy actions; false: sampled as in training."""
+    export: bool = True
+    """the run ends with an export; false: `python -m export` makes one later."""
+    trackers: Trackers = ("tensorboard",)
+    """where the metrics go beside metrics.jsonl: tensorboard, into the run's folder; wandb and
+    mlflow need their extra, as in pip install 'a2c_tf[wandb]'; []: nowhere."""
 
 
 class Config(Section):
@@ -266,3 +308,13 @@ class Config(Section):
     a2c: A2CConfig = A2CConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _batch_fits(self) -> Config:
+        if self.a2c.normalize_advantage and self.a2c.unroll_length * self.env.num_envs == 1:
+            raise ValueError(
+                "a2c.normalize_advantage: received true with one sample an update "
+                "(a2c.unroll_length=1, env.num_envs=1), whose advantage less the mean is always 0; "
+                "set it to false, or raise one of the two"
+            )
+        return self
