@@ -19,8 +19,6 @@ from a2c_tf.training.reporter import Reporter
 if TYPE_CHECKING:
     from a2c_tf.training.experiment import Begin
 
-DEFAULT_CONFIG = "minatar_breakout"
-
 
 class Run(NamedTuple):
     """A run that `train` brought to its end, or that a signal stopped."""
@@ -62,7 +60,8 @@ def train(
 
     Args:
       config: the name of a config, a YAML path, a `Config`, or a mapping of sections; None: the
-        default config, or with `resume` that of the run.
+        default config, or where `overrides` name an environment what suits that; with `resume`
+        that of the run.
       overrides: settings that differ from it, as `{"run.seed": 3}` or `{"run": {"seed": 3}}`.
       run_dir: the run's folder; None: `runs/<config>-<seed>-<time>`.
       callbacks: hear of metrics, evaluations and checkpoints, and may stop the training.
@@ -80,12 +79,12 @@ def train(
     begin = _begin(resume, overwrite)
     listeners = Callbacks(callbacks)
     resolved = _resolve(config, overrides or {}, run_dir, begin)
-    path = Path(run_dir) if run_dir else _default_path(config, resolved)
+    path = Path(run_dir) if run_dir else default_path(_name(config, overrides or {}), resolved)
     with Interrupt() as interrupt:
         reporter = Reporter(progress=progress)
         finished = execute(resolved, path, begin, interrupt, reporter, listeners)
     interrupt.raise_again()
-    return _describe(path, resolved, finished)
+    return _describe(path, finished)
 
 
 def execute(
@@ -118,7 +117,25 @@ def execute(
     cli.import_tensorflow()
     from a2c_tf.training import experiment
 
+    config = with_defaults(config)
+
     return experiment.run(config, path, begin, interrupted, reporter, callbacks)
+
+
+def with_defaults(config: Config) -> Config:
+    """Returns the config with every setting, also those that depend on the environment."""
+    if configs.is_complete(config):
+        return config
+    cli.import_tensorflow()
+    from a2c_tf.training import defaults
+
+    return defaults.with_defaults(config)
+
+
+def default_path(config_name: str | None, config: Config) -> Path:
+    """Returns a new folder, named after the config, or the environment where it has no name."""
+    name = config_name or config.env.name.rpartition(":")[-1]
+    return run_folders.default_path(name, config.run.seed)
 
 
 def _begin(resume: bool, overwrite: bool) -> Begin:
@@ -135,25 +152,26 @@ def _resolve(
 ) -> Config:
     """Returns the config that the arguments of `train` ask for."""
     if begin != "resume":
-        return configs.resolve(DEFAULT_CONFIG if source is None else source, overrides)
+        return configs.resolve(source, overrides)
     if run_dir is None:
         raise ConfigError("resume: received no folder; expected run_dir, that of the run")
     folder, started_with = run_folders.open_existing(Path(run_dir))
     config = configs.resolve(folder.config if source is None else source, overrides)
+    config = configs.complete_from(config, started_with)
     configs.check_resumable(started_with, config)
     return config
 
 
-def _default_path(source: configs.Source | None, config: Config) -> Path:
-    """Returns a new folder, named after the config, or the environment where it has no name."""
-    named = isinstance(source, str | Path)
-    name = str(source) if named else config.env.id.rpartition(":")[-1]
-    return run_folders.default_path(DEFAULT_CONFIG if source is None else name, config.run.seed)
+def _name(source: configs.Source | None, overrides: Mapping[str, Any]) -> str | None:
+    if source is None:
+        return configs.default_name(configs.override_words(overrides))
+    return str(source) if isinstance(source, str | Path) else None
 
 
-def _describe(path: Path, config: Config, finished: bool) -> Run:
+def _describe(path: Path, finished: bool) -> Run:
     from a2c_tf.runs import checkpoints
 
     folder = RunDir(path)
     steps = checkpoints.load_newest(folder.checkpoints).counters.env_steps
+    config = run_folders.open_existing(path)[1]  # with what depends on the environment
     return Run(path, config, run_folders.read_evaluation(folder, steps), steps, finished)

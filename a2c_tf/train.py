@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from a2c_tf import cli, library
 from a2c_tf import config as configs
-from a2c_tf.config import Config
+from a2c_tf.config import DEFAULT_CONFIG, Config
 from a2c_tf.errors import CommandError, ConfigError, ExitCode
-from a2c_tf.library import DEFAULT_CONFIG
 from a2c_tf.runs import run_dir
 from a2c_tf.training.interrupt import Interrupt
 from a2c_tf.training.reporter import Reporter
@@ -35,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return ExitCode.DONE
         config = _resolve(arguments)
         if arguments.print_config:
+            config = library.with_defaults(config)
             print(configs.to_commented_yaml(config), end="")
             return ExitCode.DONE
         return _run(config, arguments)
@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="CONFIG | section.key=value",
-        help=f"a YAML path or the name of a config (--list), default {DEFAULT_CONFIG}; "
-        "and settings that differ from it, as a2c.gamma=0.99 run.seed=3",
+        help=f"a YAML path or the name of a config (--list), default {DEFAULT_CONFIG}, or with "
+        "env.id=... what suits the environment; and settings that differ from it, as run.seed=3",
     )
     parser.add_argument("--run-dir", type=Path, help="default: runs/<config>-<seed>-<time>")
     exclusive = parser.add_mutually_exclusive_group()
@@ -67,16 +67,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _resolve(arguments: argparse.Namespace) -> Config:
     """Returns the config that the command line asks for."""
-    overrides = [word for word in arguments.words if "=" in word]
+    overrides = _overrides(arguments)
     name = _config_name(arguments)
     if not arguments.resume:
-        return configs.load(name or DEFAULT_CONFIG, overrides)
+        return configs.load(name or configs.default_name(overrides), overrides)
     if arguments.run_dir is None:
         raise ConfigError("--resume: received no folder; add --run-dir DIR")
     folder, started_with = run_dir.open_existing(arguments.run_dir)
     config = configs.load(name or str(folder.config), overrides)
+    config = configs.complete_from(config, started_with)
     configs.check_resumable(started_with, config)
     return config
+
+
+def _overrides(arguments: argparse.Namespace) -> list[str]:
+    return [word for word in arguments.words if "=" in word]
 
 
 def _config_name(arguments: argparse.Namespace) -> str | None:
@@ -87,8 +92,8 @@ def _config_name(arguments: argparse.Namespace) -> str | None:
 
 
 def _run(config: Config, arguments: argparse.Namespace) -> int:
-    name = _config_name(arguments) or DEFAULT_CONFIG
-    path = arguments.run_dir or run_dir.default_path(name, config.run.seed)
+    name = _config_name(arguments) or configs.default_name(_overrides(arguments))
+    path = arguments.run_dir or library.default_path(name, config)
     begin: Begin = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     reporter = Reporter(functools.partial(cli.say, stream=sys.stdout), progress=True)
     with Interrupt() as interrupt:

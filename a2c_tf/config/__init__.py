@@ -4,10 +4,11 @@ from a2c_tf.config.hints import nearest
 from a2c_tf.config.kinds import Kind, complete, complete_from, is_complete
 from a2c_tf.config.listing import table
 from a2c_tf.config.loading import (
+    DEFAULT_CONFIG,
     check_resumable,
+    default_name,
     find,
     load,
-    load_or_default,
     names,
     parse,
     to_yaml,
@@ -27,6 +28,7 @@ from a2c_tf.config.schema import (
 )
 
 __all__ = [
+    "DEFAULT_CONFIG",
     "A2CConfig",
     "AtariConfig",
     "Config",
@@ -41,10 +43,10 @@ __all__ = [
     "check_resumable",
     "complete",
     "complete_from",
+    "default_name",
     "find",
     "is_complete",
     "load",
-    "load_or_default",
     "names",
     "nearest",
     "override_words",

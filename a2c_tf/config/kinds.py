@@ -80,7 +80,7 @@ def complete(config: Config, kind: Kind) -> Config:
 
 
 def complete_from(config: Config, other: Config) -> Config:
-    """Returns the config with another's values for what depends on the environment and is not given.
+    """Returns the config with another's values for what it does not give, of these settings.
 
     Args:
       config: of a run that is resumed, which may leave settings out.

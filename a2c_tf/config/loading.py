@@ -18,6 +18,10 @@ from a2c_tf.errors import ConfigError
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 
+DEFAULT_CONFIG = "minatar_breakout"
+ENVIRONMENT = ("env.id", "env.factory")
+"""the settings that name an environment."""
+
 RENAMED = {
     "optimizer.schedule": "optimizer.schedule.shape",
     "optimizer.milestones": "optimizer.schedule.milestones",
@@ -27,16 +31,27 @@ RENAMED = {
 """setting of before 0.1.0 -> what it is now."""
 
 
-def load(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads a config by name or path and applies `section.key=value` overrides.
+def load(name_or_path: str | None, overrides: Sequence[str] = ()) -> Config:
+    """Reads a config by name or path and applies `section.key=value` overrides; None: those alone.
 
     Raises:
       ConfigError: with one line that names every setting that is wrong.
     """
+    if name_or_path is None:
+        return parse({}, overrides)
     path = find(name_or_path)
     tree = _read_yaml(path)
     _refuse_renamed(tree, f"config file {path}: ")
     return parse(tree, overrides)
+
+
+def default_name(overrides: Sequence[str]) -> str | None:
+    """Returns the config that holds where none is named; None: the library's defaults.
+
+    DEFAULT_CONFIG is tuned for one environment, which no override may name another in place of.
+    """
+    names_environment = any(word.partition("=")[0] in ENVIRONMENT for word in overrides)
+    return None if names_environment else DEFAULT_CONFIG
 
 
 def find(name_or_path: str) -> Path:
@@ -90,9 +105,9 @@ def check_resumable(started_with: Config, config: Config) -> None:
     """
     before, after = _flat(started_with), _flat(config)
     differing = [
-        f"{name} is {before[name]!r} there and {after[name]!r} here"
-        for name in before
-        if before[name] != after[name] and not _may_change(name)
+        f"{name} is {before.get(name)!r} there and {after.get(name)!r} here"
+        for name in {**before, **after}
+        if before.get(name) != after.get(name) and not _may_change(name)
     ]
     if differing:
         raise ConfigError(f"--resume: {'; '.join(differing)}; start a new run for that")

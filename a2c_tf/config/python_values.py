@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from a2c_tf.config.loading import load, parse
+from a2c_tf.config.loading import default_name, load, parse
 from a2c_tf.config.schema import Config
 from a2c_tf.errors import ConfigError
 
@@ -17,11 +17,12 @@ Source = str | Path | Config | Mapping[str, Any]
 """the name or path of a config, one that is read already, or its sections."""
 
 
-def resolve(source: Source, overrides: Mapping[str, Any]) -> Config:
+def resolve(source: Source | None, overrides: Mapping[str, Any]) -> Config:
     """Returns the config of `source` with overrides, such as `{"run.seed": 3}`.
 
     Args:
-      source: settings that a mapping leaves out have the library's defaults.
+      source: settings that a mapping leaves out have the library's defaults; None: the default
+        config, or where an override names an environment, no other settings.
       overrides: a value for each dotted name, or mappings of them by section.
 
     Raises:
@@ -29,10 +30,16 @@ def resolve(source: Source, overrides: Mapping[str, Any]) -> Config:
     """
     words = override_words(overrides)
     match source:
+        case None:
+            return load(default_name(words), words)
         case str() | Path():
             return load(str(source), words)
         case Config():
-            return parse(source.model_dump(mode="json"), words) if words else source
+            return (
+                parse(source.model_dump(mode="json", exclude_unset=True), words)
+                if words
+                else source
+            )
         case Mapping():
             return parse({}, [*override_words(source), *words])
     raise ConfigError(
