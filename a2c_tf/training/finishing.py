@@ -35,7 +35,7 @@ def rehearse(run: RunContext) -> None:
 
 
 def finish(run: RunContext) -> None:
-    """Evaluates, draws, exports and sums up.
+    """Plays the evaluation, draws the curves, exports the policy and sums up.
 
     Raises:
       InterruptedEvaluationError: where the evaluation was interrupted.

@@ -58,7 +58,16 @@ class BoundsWarning:
 
 
 def undeclared(space: gymnasium.Space, array: np.ndarray, shape: tuple[int, ...]) -> str:
-    """Returns how the array differs from its declaration; empty where it does not."""
+    """Returns how an array differs from its declaration.
+
+    Args:
+      space: what it is declared to be.
+      array: what was observed.
+      shape: expected, that of the space or `[B, ...]`.
+
+    Returns:
+      The difference in words; empty where there is none.
+    """
     if array.shape != shape:
         return f"has shape {list(array.shape)}; its space declares {list(shape)}"
     dtype = space.dtype or array.dtype
