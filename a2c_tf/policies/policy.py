@@ -56,7 +56,7 @@ class Policy:
     def __init__(self, model: Model, manifest: Mapping[str, Any] | None) -> None:
         self.manifest = manifest
         self._model = model
-        space = manifest["observation_space"] if manifest else None
+        space = manifest.get("observation_space") if manifest else None
         self._reader = InputReader(model.inputs, model.choices, space)
         self._rng = np.random.default_rng()
         self._state: Array | None = None
