@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -10,6 +11,9 @@ from collections.abc import Callable
 from typing import NoReturn, TextIO
 
 from a2c_tf.errors import CommandError, ExitCode
+
+STDOUT, STDERR = 1, 2
+"""file descriptors; a notebook has other streams, which are none."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +37,18 @@ def say(text: str, stream: TextIO) -> None:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def drop_closed_terminals() -> None:
+    """Sends stdout and stderr nowhere where they are a terminal that was closed."""
+    import termios  # not every system has it, nor the signal that this answers
+
+    for descriptor in (STDOUT, STDERR):
+        try:
+            termios.tcgetattr(descriptor)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:  # a file or a pipe has another error
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -53,7 +53,7 @@ def train(
     overwrite: bool = False,
     progress: bool = False,
 ) -> Run:
-    """Runs a training with evaluation, curves and export, as `python -m a2c_tf.train` does.
+    """Trains a policy, evaluates, plots and exports it, as `python -m a2c_tf.train` does.
 
     Ctrl-C, SIGTERM and SIGHUP save a checkpoint first; then the signal goes to the handlers that
     were there before, so that Ctrl-C raises KeyboardInterrupt.

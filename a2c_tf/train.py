@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,6 +109,7 @@ class _CallableModule(ModuleType):
     """
 
     __call__ = staticmethod(library.train)
+    __signature__ = inspect.signature(library.train)  # else without the first argument
 
 
 sys.modules[__name__].__class__ = _CallableModule

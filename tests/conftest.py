@@ -8,10 +8,9 @@ import importlib
 import io
 import multiprocessing.process
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -105,17 +104,6 @@ Command = Callable[..., Outcome]
 """(module, *arguments) -> outcome of `python -m module *arguments`."""
 
 
-@contextlib.contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.getsignal(number) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
-
-
 @pytest.fixture(scope="session")
 def command() -> Command:
     """A command in this process, which has TensorFlow already."""
@@ -124,7 +112,6 @@ def command() -> Command:
         main = importlib.import_module(module).main
         out, err = io.StringIO(), io.StringIO()
         with (
-            _signal_handlers_kept(),
             # a process that has TensorFlow already would be warned that its threads stay
             mock.patch.object(assembly, "apply_threads", lambda threads: DEFAULT_THREADS),
             contextlib.redirect_stdout(out),

@@ -62,7 +62,8 @@ def apply_threads(threads: Threads) -> Threads:
     """Sets TensorFlow's threads, which only works before it computes.
 
     Returns:
-      The threads that are in force: those of before, with a warning, where TensorFlow refused.
+      The threads that the run may count on. Where TensorFlow refused, those of before, with a
+      warning; but `threads` where only inter-op ones differ, which change no rounding.
     """
     threading = tf.config.threading
     try:
@@ -73,6 +74,8 @@ def apply_threads(threads: Threads) -> Threads:
             threading.get_intra_op_parallelism_threads(),
             threading.get_inter_op_parallelism_threads(),
         )
+        if in_force.intra_op == threads.intra_op:
+            return threads
         log.warning(
             "%d intra-op and %d inter-op threads could not be set (%s); training with %d and %d "
             "(0: TensorFlow's own) may be slower and round differently: start it in a process that "

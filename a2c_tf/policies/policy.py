@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,32 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from a2c_tf import cli
 from a2c_tf.errors import ConfigError
 from a2c_tf.policies.inputs import InputReader
+from a2c_tf.policies.scores import Scores
 from serving.errors import InvalidInputError
 from serving.inputs import RESET, STATE, Inputs
 from serving.sampling import ActionDistribution, sample
 from serving.signature import ACTION, NEW_STATE
 from serving.tensors import Array, TensorSpec
-
-
-class Score(NamedTuple):
-    """The returns of the episodes that were played."""
-
-    episodes: int
-    mean: float
-    standard_error: float
-    """of the mean."""
-    std: float
-    median: float
-    min: float
-    max: float
-    mean_length: float
-
-
-class Scores(NamedTuple):
-    """How well a policy plays by its most likely actions, and by sampled ones."""
-
-    greedy: Score
-    sampled: Score
 
 
 class Model(Protocol):
@@ -76,7 +56,7 @@ class Policy:
     def __init__(self, model: Model, manifest: Mapping[str, Any] | None) -> None:
         self.manifest = manifest
         self._model = model
-        space = manifest["observation_space"] if manifest else None
+        space = manifest.get("observation_space") if manifest else None
         self._reader = InputReader(model.inputs, model.choices, space)
         self._rng = np.random.default_rng()
         self._state: Array | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from a2c_tf import cli
 from a2c_tf.errors import ExitCode
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -77,3 +78,5 @@ class Interrupt:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._received = signal.Signals(number)
         signal.signal(number, signal.SIG_DFL)
+        if self._received.name == "SIGHUP":
+            cli.drop_closed_terminals()  # else the first word that is written ends the run

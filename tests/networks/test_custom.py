@@ -118,14 +118,11 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
         ("models_that_raise:build", "models_that_raise:build raised RuntimeError: no licence"),
         ("absent_package:build", "No module named 'absent_package'"),
         ("user_models", "expected my_package.models:build"),
-        ("", None),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(builder: str, message: str | None) -> None:
+def test_what_does_not_fit_is_refused_in_one_line(builder: str, message: str) -> None:
     config = config_with(builder)
     spec = registry.make(config.env).spec
-    if message is None:  # an empty path is none: the settings decide, whose torso does not fit
-        message = "network.torso=minatar takes images"
     with pytest.raises(ConfigError, match=message) as raised:
         make_agent(spec, config)
     assert len(str(raised.value).splitlines()) == 1
