@@ -37,7 +37,7 @@ def make(config: EnvConfig) -> Environment:
         backend does not have.
       CommandError: for what a host environment raises while it is made.
     """
-    backend = config.backend if config.backend != "auto" else default_backend(config.id)
+    backend = backend_of(config)
     _check_backend_settings(config, backend)
     try:
         if backend == "graph":
@@ -113,6 +113,11 @@ def _are_alike(a: EnvSpec, b: EnvSpec) -> bool:
     one, two = (parts(spec.observation_space).values() for spec in (a, b))
     shapes, others = ([(part.shape, part.dtype) for part in spaces] for spaces in (one, two))
     return shapes == others and a.action_space == b.action_space
+
+
+def backend_of(config: EnvConfig) -> str:
+    """Returns the backend that `config` names, or the first one that has its environment."""
+    return config.backend if config.backend != "auto" else default_backend(config.id)
 
 
 def default_backend(env_id: str) -> str:

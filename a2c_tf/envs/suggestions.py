@@ -70,6 +70,8 @@ def hint(env_id: str, known: Iterable[str]) -> str:
     known, (module, _, bare) = list(known), env_id.rpartition(":")
     if module not in sys.modules and (plugin := plugin_hint(bare)):
         return plugin
+    if module and module not in sys.modules:
+        return f"expected {module}.py in the working directory, or an installed package"
     if meant := _same_name(bare, known) or _atari(bare, known) or nearest(bare, known):
         return f"did you mean {', '.join(meant)}?"
     if (match := ATARI.fullmatch(bare)) and (match[2] or match[3]):
