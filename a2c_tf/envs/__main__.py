@@ -75,8 +75,7 @@ def _check(arguments: argparse.Namespace) -> int:
         found.append(finding)
         cli.say(str(finding), sys.stdout)
     cli.say(findings.summary(found, time.perf_counter() - started), sys.stdout)
-    failed = any(finding.level == "error" for finding in found)
-    return ExitCode.RUN_ERROR if failed else ExitCode.DONE
+    return ExitCode.RUN_ERROR if findings.has_error(found) else ExitCode.DONE
 
 
 if __name__ == "__main__":

@@ -71,6 +71,11 @@ def place(i: int, t: int, name: str = "", index: Sequence[int] = ()) -> str:
     return f"sub-environment {i}, step {t}{f', {name}' if name else ''}{at}"
 
 
+def has_error(findings: Iterable[Finding]) -> bool:
+    """Returns whether one of the findings is an error."""
+    return any(finding.level == "error" for finding in findings)
+
+
 def first_of(findings: Iterable[Finding | None], otherwise: Finding) -> Finding:
     """Returns the first finding there is, or `otherwise`."""
     return next((finding for finding in findings if finding), otherwise)

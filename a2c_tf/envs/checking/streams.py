@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -12,6 +13,9 @@ from a2c_tf import distributions, spaces
 from a2c_tf.envs.checking.findings import Finding, error, ok, place
 from a2c_tf.envs.checking.playing import Stream, choice_sizes
 from a2c_tf.types import EnvSpec, TimeStep
+
+SMALLEST_POSITIVE = np.finfo(np.float32).tiny
+"""EnvPool's lower bound of floats that have none, since C++ calls this number their minimum."""
 
 
 def check_spaces(spec: EnvSpec) -> Finding:
@@ -62,6 +66,13 @@ def check_shapes(stream: Stream) -> Finding:
                     f"return {dtype} of shape {[num_envs, *shape]}, as its space declares",
                 )
     return ok("shapes", f"{len(stream.rows)} time steps of {num_envs} environments")
+
+
+def check_values(stream: Stream) -> Iterator[Finding]:
+    """Yields the findings of bounds, finite numbers and masks, of a stream of the right shapes."""
+    yield check_bounds(stream)
+    yield check_finite(stream)
+    yield check_masks(stream)
 
 
 def check_bounds(stream: Stream) -> Finding:
@@ -139,7 +150,7 @@ def _observed(stream: Stream, row: TimeStep) -> dict[str, np.ndarray]:
 def _bounds(space: gymnasium.Space) -> tuple[Any, Any]:
     """Returns the least and the largest number, for each of the space or for all."""
     if isinstance(space, kinds.Box):
-        return space.low, space.high
+        return np.where(space.low == SMALLEST_POSITIVE, -np.inf, space.low), space.high
     if isinstance(space, kinds.Discrete):
         return space.start, space.start + space.n - 1
     if isinstance(space, kinds.MultiDiscrete):
