@@ -69,7 +69,7 @@ def rows_of(inputs: Inputs, rows: slice) -> Inputs:
 
 def _met(agent: Agent, config: Config) -> Iterator[list[np.ndarray]]:
     """Yields the inputs of each step of a few played, in the order of the signature."""
-    in_graph = registry.choose_backend(config.env) == "graph"
+    in_graph = registry.backend_of(config.env) == "graph"
     num_envs = REAL_ENVS if in_graph else min(REAL_ENVS, config.env.num_envs)
     env = registry.make(config.env.model_copy(update={"num_envs": num_envs}))
     with contextlib.closing(env), report_errors(env):

@@ -67,7 +67,8 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         one; None: the game's own.
     """
 
-    id: str
+    id: str = ""
+    """its name in messages and exports; empty: the id it is registered by, or that of the class."""
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
     action_meanings: tuple[str, ...] = ()
@@ -88,11 +89,17 @@ class GraphEnvironment(abc.ABC, Generic[Game]):
         max_episode_steps: int | None = None,
         sticky_action_probability: float | None = None,
     ) -> None:
+        for name in ("observation_space", "action_space"):
+            if not isinstance(space := getattr(self, name, None), gymnasium.Space):
+                raise ValueError(
+                    f"{type(self).__name__}.{name} is {space!r}; expected a space of "
+                    "gymnasium.spaces as a class attribute, or set before super().__init__()"
+                )
         limit = self.default_max_episode_steps if max_episode_steps is None else max_episode_steps
         if sticky_action_probability is not None:
             self.sticky_action_probability = sticky_action_probability
         self.spec = EnvSpec(
-            id=self.id,
+            id=self.id or type(self).__name__,
             backend="graph",
             num_envs=num_envs,
             observation_space=self.observation_space,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import importlib.metadata
-import re
 import warnings
-from collections.abc import Iterable, Mapping
 
 import gymnasium
 
 from a2c_tf.config import EnvConfig
+from a2c_tf.envs import registration
 from a2c_tf.envs.host.atari import PREFIX
+from a2c_tf.envs.ids import EXTRAS, Ids, all_ids, available, installed
 from a2c_tf.envs.listing_table import UNKNOWN, Listed, leaves_open, table
-from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make_spec
+from a2c_tf.envs.registration import graph_native_ids
+from a2c_tf.envs.registry import make_spec
+from a2c_tf.envs.suggestions import nearest
 from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.types import EnvSpec
 
@@ -24,10 +24,6 @@ EXPLANATION = (
     f"where a filter finds {MADE_AT_MOST} of them or fewer"
 )
 EXPLANATION_OF_MADE = f"{UNKNOWN}  is not known; under backends: it cannot be made here"
-SUGGESTIONS, LIKENESS = 3, 0.7
-
-Ids = Mapping[str, set[str]]
-"""what each backend has, in the order in which `env.backend=auto` asks them."""
 
 
 def overview() -> str:
@@ -35,7 +31,7 @@ def overview() -> str:
     ids = available()
     return "\n".join(
         [
-            table(_listed(env_id, ids) for env_id in GRAPH_NATIVE),
+            table(_listed(env_id, ids) for env_id in graph_native_ids()),
             "",
             "env.backend=auto takes the first of the backends. On the host:",
             *_host_backends(ids),
@@ -46,18 +42,20 @@ def overview() -> str:
 def matching(part: str) -> str:
     """Returns a table of all environments whose ids contain `part`, in upper or lower case.
 
+    `my_module:part` imports the module, and lists what that registers.
+
     Raises:
-      ConfigError: where no id does.
+      ConfigError: where no id does, or the module cannot be imported.
     """
-    ids = available()
-    others = sorted(set().union(*ids.values()) - GRAPH_NATIVE.keys())
-    known = [*GRAPH_NATIVE, *others]
-    found = [env_id for env_id in known if part.lower() in env_id.lower()]
+    module, _, name = part.rpartition(":")
+    known = _registered_by(module) if module else all_ids()
+    found = [env_id for env_id in known if name.lower() in env_id.lower()]
     if not found:
         near = ", ".join(nearest(part, known))
         hint = f"did you mean {near}?" if near else f"Atari games have {PREFIX}, MinAtar's MinAtar/"
         raise ConfigError(f"filter {part}: no installed backend has an id that contains it; {hint}")
-    on_host = set(found) - GRAPH_NATIVE.keys()
+    ids = available()
+    on_host = set(found) - ids["graph"]
     if len(on_host) > MADE_AT_MOST:
         return f"{table(_listed(env_id, ids) for env_id in found)}\n\n{EXPLANATION}"
     rows = [_made(env_id, ids) if env_id in on_host else _listed(env_id, ids) for env_id in found]
@@ -66,29 +64,21 @@ def matching(part: str) -> str:
     return "\n".join([table(rows), *([""] if notes else []), *notes])
 
 
-def available() -> Ids:
-    """Returns the ids by backend, with nothing for a backend that is not installed."""
-    ale = _ale_ids()
-    return {
-        "graph": set(GRAPH_NATIVE),
-        "ale": ale,
-        "envpool": _envpool_ids(),
-        "gymnasium": ale | _gymnasium_ids(),
-    }
-
-
-def nearest(part: str, ids: Iterable[str]) -> list[str]:
-    """Returns ids whose names, without namespace and version, are most like that of `part`."""
-    by_name: dict[str, list[str]] = {}
-    for env_id in ids:
-        by_name.setdefault(_bare(env_id), []).append(env_id)
-    names = difflib.get_close_matches(_bare(part), by_name, SUGGESTIONS, LIKENESS)
-    return [env_id for name in names for env_id in by_name[name]][:SUGGESTIONS]
+def _registered_by(module: str) -> list[str]:
+    """Returns the ids that importing the module adds; all ids if it was imported before."""
+    before = set(all_ids())
+    try:
+        registration.import_module(module)
+    except Exception as error:  # the user's module may raise anything
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"filter {module}: raised {type(error).__name__}: {reason}") from error
+    after = all_ids()
+    return [env_id for env_id in after if env_id not in before] or after
 
 
 def _listed(env_id: str, ids: Ids) -> Listed:
     backends = tuple(backend for backend in ids if env_id in ids[backend])
-    if env_id in GRAPH_NATIVE:
+    if env_id in ids["graph"]:
         spec = _spec(env_id, "graph")
         return Listed(env_id, backends, spec, spec.max_episode_steps)
     registered = gymnasium.registry.get(env_id)
@@ -133,33 +123,3 @@ def _state(backend: str, has: str) -> str:
     if not installed(backend):
         return f"not installed; pip install 'a2c_tf[{extra}]'"
     return f"{importlib.metadata.version(package):7}  {has}"
-
-
-def _ale_ids() -> set[str]:
-    if not installed("ale"):
-        return set()
-    gymnasium.register_envs(importlib.import_module("ale_py"))
-    return {env_id for env_id in gymnasium.registry if env_id.startswith(PREFIX)}
-
-
-def _gymnasium_ids() -> set[str]:
-    """Returns the ids that gymnasium has by itself, without those that ale-py registers."""
-    return {
-        env_id
-        for env_id, spec in gymnasium.registry.items()
-        if not str(spec.entry_point).startswith("ale_py")
-    }
-
-
-def _envpool_ids() -> set[str]:
-    """Returns EnvPool's ids in gymnasium's names, those of Atari games with `ALE/`."""
-    if not installed("envpool"):
-        return set()
-    specs = importlib.import_module("envpool.registration").registry.specs
-    return {
-        PREFIX + name if module == "envpool.atari" else name for name, (module, *_) in specs.items()
-    }
-
-
-def _bare(env_id: str) -> str:
-    return re.sub(r"^.*/|-v\d+$", "", env_id).lower()

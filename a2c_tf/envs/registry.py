@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 
 from a2c_tf.config import AtariConfig, EnvConfig, nearest
+from a2c_tf.envs import registration
 from a2c_tf.envs.base import Environment
-from a2c_tf.envs.catch import Catch
-from a2c_tf.envs.classic_control.acrobot import Acrobot
-from a2c_tf.envs.classic_control.cartpole import CartPole
-from a2c_tf.envs.classic_control.mountain_car import MountainCar, MountainCarContinuous
-from a2c_tf.envs.classic_control.pendulum import Pendulum
 from a2c_tf.envs.host import atari, envpool
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.envs.host.gymnasium_vector import make_vector, registered, vectorized
 from a2c_tf.envs.host.wrapping import find_factory, make_by_factory, wrap_by
-from a2c_tf.envs.minatar.asterix import Asterix
-from a2c_tf.envs.minatar.board import RampingGame
-from a2c_tf.envs.minatar.breakout import Breakout
-from a2c_tf.envs.minatar.freeway import Freeway
-from a2c_tf.envs.minatar.seaquest import Seaquest
-from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
+from a2c_tf.envs.ids import EXTRAS, all_ids, installed
+from a2c_tf.envs.suggestions import hint
 from a2c_tf.errors import CommandError, ConfigError
 from a2c_tf.spaces import parts
 from a2c_tf.types import EnvSpec
-
-MINATAR = {
-    f"MinAtar/{game.__name__}-{version}": (game, version)
-    for game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
-    for version in ("v0", "v1")
-}
-GRAPH_NATIVE: dict[str, Callable[..., Environment]] = {
-    "Acrobot-v1": Acrobot,
-    "CartPole-v1": CartPole,
-    "Catch-v0": Catch,
-    **{
-        env_id: functools.partial(game, version=version)
-        for env_id, (game, version) in MINATAR.items()
-    },
-    "MountainCar-v0": MountainCar,
-    "MountainCarContinuous-v0": MountainCarContinuous,
-    "Pendulum-v1": Pendulum,
-}
-RAMPING = {env_id for env_id, (game, _) in MINATAR.items() if issubclass(game, RampingGame)}
-"""ids of the games that have `difficulty_ramping`."""
 
 ARGUMENTS = {  # of the environments, for the settings that may be null
     "max_episode_steps": "max_episode_steps",
     "sticky_action_probability": "sticky_action_probability",
     "difficulty_ramping": "ramping",
 }
-EXTRAS = {"ale": ("ale_py", "atari"), "envpool": ("envpool", "envpool")}
-"""package and extra of each backend that may be missing."""
-
 BACKENDS_OF = {"vectorization": ("gymnasium",), "num_threads": ("ale", "envpool")}
 """which backends have the setting."""
 
@@ -70,13 +38,15 @@ def make(config: EnvConfig) -> Environment:
         backend does not have.
       CommandError: for what a host environment raises while it is made.
     """
-    backend = choose_backend(config)
+    backend = backend_of(config)
     _check_backend_settings(config, backend)
-    if backend == "graph":
-        return _make_in_graph(config)
     try:
+        if backend == "graph":
+            return _make_in_graph(config)
         if backend == "gymnasium" and not (config.factory or _is_known(config.id)):
-            registered(config.id)  # report an unknown id before checking its settings
+            spec = registered(config.id)  # report an unknown id before checking its settings
+            if str(spec.entry_point).startswith("ale_py"):  # which gives bare frames by this name
+                raise gymnasium.error.DeprecatedEnv("an Atari game by gym's name")
         _check_host_settings(config)
         return _make_on_host(config, backend)
     except CommandError:
@@ -99,20 +69,18 @@ def make_spec(config: EnvConfig) -> EnvSpec:
 
 def _is_known(env_id: str) -> bool:
     """Returns whether the id is one of ours or an Atari game's."""
-    return env_id in GRAPH_NATIVE or env_id.startswith(atari.PREFIX)
+    return registration.is_graph_native(env_id) or env_id.startswith(atari.PREFIX)
 
 
 def _reason(config: EnvConfig, error: Exception) -> str:
-    """Returns what went wrong on the way to an environment, and the ids if it is the id."""
+    """Returns what went wrong on the way to an environment, and the id meant if it is the id."""
     reason = " ".join(str(error).split()).rstrip(".")
     module, _, _ = config.id.rpartition(":")
-    no_module = isinstance(error, ModuleNotFoundError) and error.name == module
-    malformed = type(error) is gymnasium.error.Error
-    if malformed or no_module or isinstance(error, gymnasium.error.UnregisteredEnv):
-        return (
-            f"{reason}; expected {', '.join(GRAPH_NATIVE)}, "
-            "an id that gymnasium has registered, or my_module:MyEnv-v0"
-        )
+    no_module = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
+    unknown = gymnasium.error.UnregisteredEnv | gymnasium.error.DeprecatedEnv
+    if type(error) is gymnasium.error.Error or no_module or isinstance(error, unknown):
+        fact = re.split(r"\.? (?:Did you mean|Have you installed|Please use)", reason)[0]
+        return f"{fact}; {hint(config.id, all_ids())}"
     is_clear = isinstance(error, ValueError | gymnasium.error.Error)
     return reason if is_clear else f"raised {type(error).__name__}: {reason}"
 
@@ -149,13 +117,7 @@ def _are_alike(a: EnvSpec, b: EnvSpec) -> bool:
     return shapes == others and a.action_space == b.action_space
 
 
-def installed(backend: str) -> bool:
-    """Returns whether the package of the backend is installed."""
-    package, _ = EXTRAS.get(backend, ("gymnasium", ""))
-    return importlib.util.find_spec(package) is not None
-
-
-def choose_backend(config: EnvConfig) -> str:
+def backend_of(config: EnvConfig) -> str:
     """Returns the backend of the config, or the first that has its environment as it asks."""
     if config.backend != "auto":
         return config.backend
@@ -165,7 +127,7 @@ def choose_backend(config: EnvConfig) -> str:
 
 def default_backend(env_id: str) -> str:
     """Returns the first backend that is installed and has the environment."""
-    if env_id in GRAPH_NATIVE:
+    if registration.is_graph_native(env_id):
         return "graph"
     if env_id.startswith(atari.PREFIX):
         return "envpool" if installed("envpool") and not installed("ale") else "ale"
@@ -173,16 +135,22 @@ def default_backend(env_id: str) -> str:
 
 
 def _make_in_graph(config: EnvConfig) -> Environment:
-    if config.id not in GRAPH_NATIVE:
+    env_id = registration.graph_native(config.id)
+    if env_id is None:
         raise ConfigError(
-            f"env.id={config.id}: not in the graph{nearest(config.id, list(GRAPH_NATIVE))}; "
-            f"expected one of {', '.join(GRAPH_NATIVE)}, or set env.backend=gymnasium"
+            f"env.id={config.id}: not in the graph"
+            f"{nearest(config.id, registration.graph_native_ids())}; "
+            "see python -m a2c_tf.envs, or set env.backend=gymnasium"
         )
-    ramps = config.id in RAMPING
-    _check_settings(config, [name for name in ARGUMENTS if ramps or name != "difficulty_ramping"])
+    factory = registration.factory_of(env_id)
+    _check_settings(
+        config, [name for name in ARGUMENTS if registration.takes(factory, ARGUMENTS[name])]
+    )
     arguments = {argument: getattr(config, name) for name, argument in ARGUMENTS.items()}
     given = {argument: value for argument, value in arguments.items() if value is not None}
-    return GRAPH_NATIVE[config.id](config.num_envs, **given)
+    env = registration.check_made(factory(config.num_envs, **given), factory)
+    env.spec = env.spec._replace(id=env_id)
+    return env
 
 
 def _make_on_host(config: EnvConfig, backend: str) -> Environment:

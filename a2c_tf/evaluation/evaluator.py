@@ -176,7 +176,7 @@ def num_envs_for(episodes: int, in_graph: bool, trained_on: int) -> int:
 
 def make_eval_env(config: EnvConfig, episodes: int) -> Environment:
     """Makes the environments on which that number of episodes are played, to be closed."""
-    in_graph = registry.choose_backend(config) == "graph"
+    in_graph = registry.backend_of(config) == "graph"
     num_envs = num_envs_for(episodes, in_graph, config.num_envs)
     return registry.make(config.model_copy(update={"num_envs": num_envs}))
 

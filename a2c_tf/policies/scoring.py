@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from a2c_tf import config as configs
 from a2c_tf.acceleration.compilation import graph
-from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host.failures import report_errors
-from a2c_tf.evaluation.evaluator import eval_seeds, num_envs_for
+from a2c_tf.evaluation.evaluator import eval_seeds, make_eval_env
 from a2c_tf.evaluation.tally import Ends, Evaluation, Tally
 from a2c_tf.policies.scores import Score, Scores
 from a2c_tf.types import TimeStep
@@ -58,11 +57,9 @@ def play_both(policy: Player, manifest: Mapping[str, Any], episodes: int, seed: 
       CommandError: where the environment cannot be made, or for what it raises.
     """
     settings = configs.parse(dict(manifest["config"])).env
-    in_graph = registry.default_backend(settings.id) == "graph"
-    num_envs = num_envs_for(episodes, in_graph, settings.num_envs)
     rng = np.random.default_rng(seed)
     with (
-        closing(registry.make(settings.model_copy(update={"num_envs": num_envs}))) as env,
+        closing(make_eval_env(settings, episodes)) as env,
         report_errors(env),
     ):
         greedy = _play(env, policy, lambda o, mask: policy.act(o, action_mask=mask), episodes, seed)

@@ -36,7 +36,7 @@ from a2c_tf.acceleration.sharding import (
 from a2c_tf.agent import Agent
 from a2c_tf.config import Config
 from a2c_tf.diagnostics import Diagnostics
-from a2c_tf.envs import registry
+from a2c_tf.envs import registration, registry
 from a2c_tf.envs.base import Environment
 from a2c_tf.errors import ConfigError
 from a2c_tf.learner import Learner, RunningStatistics
@@ -165,7 +165,7 @@ def choose_threads(config: Config) -> Threads:
     """
     env, network = config.env, config.network
     convolutional = network.torso != "mlp" and not network.builder
-    in_graph = registry.choose_backend(env) == "graph"
+    in_graph = registry.backend_of(env) == "graph"
     mixed = config.run.compile == "mixed" or (config.run.compile == "auto" and convolutional)
     if in_graph and mixed:
         return apply_threads(enable_sharding(env.num_envs))
@@ -176,7 +176,7 @@ def _is_small(config: Config) -> bool:
     """Returns whether no product of an MLP on a few numbers is worth a second thread."""
     network, env = config.network, config.env
     dense = network.torso == "mlp" and network.core == "none" and not network.builder
-    narrow = max(network.hidden, default=0) <= NARROW and env.id not in registry.MINATAR
+    narrow = max(network.hidden, default=0) <= NARROW and env.id not in registration.MINATAR
     return dense and narrow and env.num_envs < SMALLEST_UNDER_XLA
 
 

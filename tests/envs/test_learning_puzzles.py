@@ -17,7 +17,7 @@ from support.puzzles import ACTIONS, LENGTH, OBSERVATIONS, Identity, Masked, Rec
 
 from a2c_tf.agent import make_agent, make_seeds
 from a2c_tf.config import Config
-from a2c_tf.envs import registry
+from a2c_tf.envs import registration, registry
 from a2c_tf.evaluation.evaluator import make_evaluator
 from a2c_tf.training import assembly
 from a2c_tf.types import Counters
@@ -34,7 +34,7 @@ class Learnt:
     """An agent, trained on a puzzle."""
 
     def __init__(self, puzzle: Any, updates: int, **sections: dict[str, Any]) -> None:
-        registry.GRAPH_NATIVE["Puzzle-v0"] = puzzle
+        registration.register("Puzzle-v0", puzzle)
         settings = {
             "network": {"torso": "mlp", "hidden": [32], "activation": "tanh"},
             "a2c": {"unroll_length": 5, "entropy_coef": 0.005, "gae_lambda": 0.9, "gamma": 0.9},
@@ -68,7 +68,7 @@ class Learnt:
 @pytest.fixture(autouse=True)
 def no_puzzle_left() -> Any:
     yield
-    registry.GRAPH_NATIVE.pop("Puzzle-v0", None)
+    registration.unregister("Puzzle-v0")
 
 
 KINDS = [

@@ -15,7 +15,7 @@ from support.rollouts import seed_of
 
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry
-from a2c_tf.envs.registry import GRAPH_NATIVE
+from a2c_tf.envs.registration import BUILT_IN
 from a2c_tf.errors import ConfigError
 
 Command = Callable[..., Any]
@@ -44,7 +44,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 def test_every_environment_of_the_graph_is_listed_as_it_is(listing: Callable[..., str]) -> None:
     listed = rows(listing())
-    assert list(listed) == list(GRAPH_NATIVE)
+    assert list(listed) == list(BUILT_IN)
     for env_id, (observation, actions, steps, _) in listed.items():
         env = registry.make(EnvConfig(id=env_id, num_envs=2))
         _, time_step = env.reset(seed_of(0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import gymnasium
 
 from a2c_tf.config import WrapperConfig, nearest
+from a2c_tf.envs.registration import import_module
 from a2c_tf.errors import ConfigError
 
 Wrap = Callable[[gymnasium.Env], gymnasium.Env]
@@ -107,7 +107,7 @@ def _attribute(setting: str, path: str) -> Callable[..., Any]:
     """Returns what `module:name` names, which can be called."""
     module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{setting}={path}: {error}; expected my_module:name") from None
     except Exception as error:  # the user's module may raise anything

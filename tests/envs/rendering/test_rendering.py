@@ -22,16 +22,16 @@ from a2c_tf.envs.minatar.breakout import Breakout
 from a2c_tf.envs.minatar.freeway import Freeway
 from a2c_tf.envs.minatar.seaquest import Seaquest
 from a2c_tf.envs.minatar.space_invaders import SpaceInvaders
-from a2c_tf.envs.registry import GRAPH_NATIVE
+from a2c_tf.envs.registration import BUILT_IN, factory_of
 from a2c_tf.envs.rendering import boards, canvas, classic_control, frames, palettes
 
 MINATAR = (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders)
 CELL = 40
 
 
-@pytest.mark.parametrize("env_id", GRAPH_NATIVE)
+@pytest.mark.parametrize("env_id", BUILT_IN)
 def test_each_environment_draws_itself(env_id: str) -> None:
-    env = GRAPH_NATIVE[env_id](2)
+    env = factory_of(env_id)(2)
     assert isinstance(env, GraphEnvironment)
     state, _ = env.reset(seed_of(0))
     before = env.draw(state)
