@@ -10,33 +10,37 @@ from pathlib import Path
 from types import FrameType
 
 from a2c_tf import cli
-from a2c_tf import config as configs
-from a2c_tf.config import Config
-from a2c_tf.errors import CommandError, ConfigError, ExitCode
-from a2c_tf.runs import run_dir
+from a2c_tf.errors import ConfigError, ExitCode
+from a2c_tf.invocation import program
+
+with cli.imports():
+    from a2c_tf import config as configs
+    from a2c_tf.config import Config
+    from a2c_tf.runs import run_dir
 
 DEFAULT_CONFIG = "minatar_breakout"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    return cli.run_command(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_intermixed_args(argv)
-    try:
-        if arguments.list:
-            print("\n".join(configs.names()))
-            return ExitCode.DONE
-        config = _resolve(arguments)
-        if arguments.print_config:
-            print(configs.to_yaml(config), end="")
-            return ExitCode.DONE
-        return _run(config, arguments)
-    except CommandError as error:
-        return cli.fail(error)
+    if arguments.list:
+        cli.say("\n".join(configs.names()), sys.stdout)
+        return ExitCode.DONE
+    config = _resolve(arguments)
+    if arguments.print_config:
+        cli.say(configs.to_yaml(config), sys.stdout, end="")
+        return ExitCode.DONE
+    return _run(config, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m a2c_tf.train",
+        prog=program("a2c_tf.train"),
         description="Train an advantage actor-critic, evaluate it, plot it, export it.",
     )
     parser.add_argument(

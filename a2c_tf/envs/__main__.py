@@ -6,13 +6,18 @@ import sys
 from collections.abc import Sequence
 
 from a2c_tf import cli
-from a2c_tf.errors import CommandError, ExitCode
+from a2c_tf.errors import ExitCode
+from a2c_tf.invocation import program
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    return cli.run_command(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = cli.Parser(
-        prog="python -m a2c_tf.envs",
+        prog=program("a2c_tf.envs"),
         description="List the environments that run in the graph, and what there is on the host.",
     )
     parser.add_argument(
@@ -23,10 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "that in its id; up to 20 are made, to learn their spaces",
     )
     arguments = parser.parse_args(argv)
-    try:
-        cli.say(_text(arguments.filter), sys.stdout)
-    except CommandError as error:
-        return cli.fail(error)
+    cli.say(_text(arguments.filter), sys.stdout)
     return ExitCode.DONE
 
 

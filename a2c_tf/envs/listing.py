@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import gymnasium
 
 from a2c_tf.config import EnvConfig
+from a2c_tf.dependencies import install_extra
 from a2c_tf.envs.host.atari import PREFIX
 from a2c_tf.envs.listing_table import UNKNOWN, Listed, leaves_open, table
 from a2c_tf.envs.registry import EXTRAS, GRAPH_NATIVE, installed, make_spec
@@ -131,7 +132,7 @@ def _host_backends(ids: Ids) -> list[str]:
 def _state(backend: str, has: str) -> str:
     package, extra = EXTRAS.get(backend, (backend, ""))
     if not installed(backend):
-        return f"not installed; pip install 'a2c_tf[{extra}]'"
+        return f"not installed; {install_extra(extra)}"
     return f"{importlib.metadata.version(package):7}  {has}"
 
 

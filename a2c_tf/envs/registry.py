@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 
 from a2c_tf.config import AtariConfig, EnvConfig, nearest
+from a2c_tf.dependencies import install_extra
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.classic_control.acrobot import Acrobot
@@ -207,8 +208,7 @@ def _check_installed(config: EnvConfig, backend: str) -> None:
     if not installed(backend):
         package, extra = EXTRAS[backend]
         raise ConfigError(
-            f"env.id={config.id}: backend {config.backend} needs {package}; "
-            f"pip install 'a2c_tf[{extra}]'"
+            f"env.id={config.id}: backend {config.backend} needs {package}; {install_extra(extra)}"
         )
 
 

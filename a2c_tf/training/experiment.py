@@ -15,6 +15,7 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
+from a2c_tf.invocation import command_line
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
@@ -139,7 +140,7 @@ def _finish(
     say(
         f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
         f"policy    {folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {folder.export}",
+        f"serve it  {command_line('serving', folder.export)}",
         sys.stdout,
     )
     return True
@@ -151,7 +152,7 @@ def _export(source: Source, folder: RunDir) -> None:
     except CommandError as error:
         raise type(error)(
             f"{error}; {folder.path} holds the run as a whole: "
-            f"export it again with python -m export {folder.path}"
+            f"export it again with {command_line('export', folder.path)}"
         ) from None
 
 
@@ -169,4 +170,4 @@ def _newest(folder: RunDir) -> Path:
 
 
 def _resume_command(folder: RunDir) -> str:
-    return f"python -m a2c_tf.train --run-dir {folder.path} --resume"
+    return command_line("a2c_tf.train", "--run-dir", folder.path, "--resume")
