@@ -82,9 +82,8 @@ def _config_name(arguments: argparse.Namespace) -> str | None:
 
 def _run(config: Config, arguments: argparse.Namespace) -> int:
     name = _config_name(arguments) or DEFAULT_CONFIG
-    path = arguments.run_dir or run_dir.default_path(name, config.run.seed)
-    if not arguments.resume:
-        run_dir.check_free(path, arguments.overwrite)
+    if arguments.run_dir and not arguments.resume:
+        run_dir.check_free(arguments.run_dir, arguments.overwrite)
     interrupt = Interrupt()
     # TensorFlow takes seconds to import: not before the user's mistakes are found
     cli.import_tensorflow()
@@ -93,6 +92,7 @@ def _run(config: Config, arguments: argparse.Namespace) -> int:
     begin: experiment.Begin = (
         "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     )
+    path = arguments.run_dir or run_dir.default_path(name, config.run.seed)
     finished = experiment.run(config, path, begin, interrupt)
     return ExitCode.DONE if finished else interrupt.exit_code
 

@@ -19,6 +19,7 @@ from a2c_tf.invocation import command_line
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.curves import save_curves
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.runs.run_lock import locked
 from a2c_tf.training import assembly
 from a2c_tf.training.trainer import Trainer
 from export import exporting
@@ -43,6 +44,11 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
     Raises:
       CommandError: with the exit code; a ConfigError before anything is written.
     """
+    with locked(path):
+        return _run_alone(config, path, begin, interrupted)
+
+
+def _run_alone(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool]) -> bool:
     started = time.perf_counter()
     folder = RunDir(path)
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
