@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2c_tf import cli
-from a2c_tf.config import Config
-from a2c_tf.errors import CommandError, ExitCode
-from a2c_tf.evaluation import video
-from a2c_tf.runs import run_dir
-from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.errors import ExitCode
+from a2c_tf.invocation import program
+
+with cli.imports():
+    from a2c_tf.config import Config
+    from a2c_tf.evaluation import video
+    from a2c_tf.runs import run_dir
+    from a2c_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
     from a2c_tf.runs.checkpoint_files import Checkpoint
@@ -23,18 +26,19 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    return cli.run_command(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        evaluation = _evaluate(*run_dir.open_existing(arguments.run_dir), arguments)
-    except CommandError as error:
-        return cli.fail(error)
-    print(json.dumps(evaluation, indent=2))
+    evaluation = _evaluate(*run_dir.open_existing(arguments.run_dir), arguments)
+    cli.say(json.dumps(evaluation, indent=2), sys.stdout)
     return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m a2c_tf.evaluate", description="Play episodes with a trained agent."
+        prog=program("a2c_tf.evaluate"), description="Play episodes with a trained agent."
     )
     parser.add_argument(
         "run_dir", type=Path, metavar="RUN_DIR", help="a folder that training wrote"

@@ -79,8 +79,11 @@ def train(
     begin = _begin(resume, overwrite)
     listeners = Callbacks(callbacks)
     resolved = _resolve(config, overrides or {}, run_dir, begin)
-    path = Path(run_dir) if run_dir else default_path(_name(config, overrides or {}), resolved)
+    if run_dir and begin != "resume":
+        run_folders.check_free(Path(run_dir), overwrite)
     with Interrupt() as interrupt:
+        resolved = with_defaults(resolved)
+        path = Path(run_dir) if run_dir else default_path(_name(config, overrides or {}), resolved)
         reporter = Reporter(progress=progress)
         finished = execute(resolved, path, begin, interrupt, reporter, listeners)
     interrupt.raise_again()
@@ -95,7 +98,7 @@ def execute(
     reporter: Reporter,
     callbacks: Callbacks | None = None,
 ) -> bool:
-    """Runs `config` in the folder `path`, after checking that it may be written there.
+    """Runs `config` in the folder `path`.
 
     Args:
       config: all settings.
@@ -111,19 +114,19 @@ def execute(
     Raises:
       CommandError: with the exit code; a ConfigError before anything is written.
     """
-    if begin != "resume":
-        run_folders.check_free(path, begin == "overwrite")
     # TensorFlow takes seconds to import: not before the user's mistakes are found
     cli.import_tensorflow()
     from a2c_tf.training import experiment
-
-    config = with_defaults(config)
 
     return experiment.run(config, path, begin, interrupted, reporter, callbacks)
 
 
 def with_defaults(config: Config) -> Config:
-    """Returns the config with every setting, also those that depend on the environment."""
+    """Returns the config with every setting, also those that depend on the environment.
+
+    Raises:
+      CommandError: where an environment has to be made for that, and cannot be.
+    """
     if configs.is_complete(config):
         return config
     cli.import_tensorflow()

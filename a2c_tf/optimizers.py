@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
 
@@ -87,10 +88,22 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """Returns the optimizer that `config` names, with its learning rate as a variable."""
     # named, since Keras numbers what has no name and checkpoints go by it
     settings: dict[str, Any] = {"epsilon": config.epsilon, "name": config.name}
-    if config.name == "adam":
-        return keras.optimizers.Adam(config.learning_rate, **settings)
-    family = RMSpropTF1 if config.name == "rmsprop_tf1" else keras.optimizers.RMSprop
-    return family(config.learning_rate, rho=config.rho, **settings)
+    with _float32():
+        if config.name == "adam":
+            return keras.optimizers.Adam(config.learning_rate, **settings)
+        family = RMSpropTF1 if config.name == "rmsprop_tf1" else keras.optimizers.RMSprop
+        return family(config.learning_rate, rho=config.rho, **settings)
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Gives what is made inside float32, since the variable of a learning rate has no setting."""
+    before = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
 
 
 def make_schedule(value: float, config: ScheduleConfig, total_steps: int) -> Schedule:

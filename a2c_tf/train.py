@@ -14,13 +14,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from a2c_tf import cli, library
-from a2c_tf import config as configs
-from a2c_tf.config import DEFAULT_CONFIG, Config
-from a2c_tf.errors import CommandError, ConfigError, ExitCode
-from a2c_tf.runs import run_dir
-from a2c_tf.training.interrupt import Interrupt
-from a2c_tf.training.reporter import Reporter
+from a2c_tf import cli
+from a2c_tf.errors import ConfigError, ExitCode
+from a2c_tf.invocation import program
+
+with cli.imports():
+    from a2c_tf import config as configs
+    from a2c_tf import library
+    from a2c_tf.config import DEFAULT_CONFIG, Config
+    from a2c_tf.runs import run_dir
+    from a2c_tf.training.interrupt import Interrupt
+    from a2c_tf.training.reporter import Reporter
 
 if TYPE_CHECKING:
     from a2c_tf.training.experiment import Begin
@@ -28,24 +32,25 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    return cli.run_command(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_intermixed_args(argv)
-    try:
-        if arguments.list:
-            print(configs.table())
-            return ExitCode.DONE
-        config = _resolve(arguments)
-        if arguments.print_config:
-            config = library.with_defaults(config)
-            print(configs.to_commented_yaml(config), end="")
-            return ExitCode.DONE
-        return _run(config, arguments)
-    except CommandError as error:
-        return cli.fail(error)
+    if arguments.list:
+        cli.say(configs.table(), sys.stdout)
+        return ExitCode.DONE
+    config = _resolve(arguments)
+    if arguments.print_config:
+        config = library.with_defaults(config)
+        cli.say(configs.to_commented_yaml(config), sys.stdout, end="")
+        return ExitCode.DONE
+    return _run(config, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m a2c_tf.train",
+        prog=program("a2c_tf.train"),
         description="Train an advantage actor-critic, evaluate it, plot it, export it.",
     )
     parser.add_argument(
@@ -94,10 +99,13 @@ def _config_name(arguments: argparse.Namespace) -> str | None:
 
 def _run(config: Config, arguments: argparse.Namespace) -> int:
     name = _config_name(arguments) or configs.default_name(_overrides(arguments))
-    path = arguments.run_dir or library.default_path(name, config)
     begin: Begin = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     reporter = Reporter(functools.partial(cli.say, stream=sys.stdout), progress=True)
+    if arguments.run_dir and begin != "resume":
+        run_dir.check_free(arguments.run_dir, arguments.overwrite)
     with Interrupt() as interrupt:
+        config = library.with_defaults(config)
+        path = arguments.run_dir or library.default_path(name, config)
         finished = library.execute(config, path, begin, interrupt, reporter)
     return ExitCode.DONE if finished else interrupt.exit_code
 

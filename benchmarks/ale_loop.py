@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from a2c_tf import cli
 from a2c_tf.cli import at_least
+from a2c_tf.dependencies import install_extra
 
 SECONDS = 0.4
 """of a turn: shorter than what else a shared machine does."""
@@ -63,7 +64,7 @@ def measure(loops: tuple[Loop, Loop], steps: int, turns: int) -> list[tuple[floa
 def main() -> int:
     arguments = _parse()
     if importlib.util.find_spec("ale_py") is None:
-        print("error: no ale-py: pip install 'a2c_tf[atari]'", file=sys.stderr)
+        print(f"error: no ale-py; {install_extra('atari')}", file=sys.stderr)
         return 2
     cli.import_tensorflow()
     ours, bare, multiple = make_loops(arguments.num_envs)

@@ -8,25 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a2c_tf import cli
-from a2c_tf.config import Config
-from a2c_tf.errors import CommandError, ExitCode
-from a2c_tf.runs import run_dir
-from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.errors import ExitCode
+from a2c_tf.invocation import command_line, program
+
+with cli.imports():
+    from a2c_tf.config import Config
+    from a2c_tf.runs import run_dir
+    from a2c_tf.runs.run_dir import RunDir
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    return cli.run_command(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        _export(*run_dir.open_existing(arguments.run_dir), arguments)
-    except CommandError as error:
-        return cli.fail(error)
+    _export(*run_dir.open_existing(arguments.run_dir), arguments)
     return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m export",
+        prog=program("export"),
         description="Write a run's policy as files that act as the agent did.",
     )
     parser.add_argument(
@@ -61,8 +65,11 @@ def _export(folder: RunDir, config: Config, arguments: argparse.Namespace) -> No
                 f"checkpoint {checkpoint.counters.env_steps} and config.yaml of {folder.path}"
             ) from None
     worst = max(checked.max_difference.values())
-    print(f"parity    {checked.observations:,} observations, largest difference {worst:.1e}")
-    print(f"policy    {out}\nserve it  python -m serving {out}")
+    cli.say(
+        f"parity    {checked.observations:,} observations, largest difference {worst:.1e}\n"
+        f"policy    {out}\nserve it  {command_line('serving', out)}",
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":

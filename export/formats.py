@@ -13,6 +13,7 @@ import tf2onnx
 
 from a2c_tf.errors import CommandError
 from export.inference import Inference, Inputs, Outputs
+from export.naming import name_by_place
 
 OPSET = 17
 """tf2onnx is tested with opsets 14 to 18."""
@@ -39,6 +40,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
     model, _ = tf2onnx.convert.from_function(
         inference.act, input_signature=inference.signature, opset=OPSET
     )
+    name_by_place(model)
     _name_batch(model.graph)
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -47,7 +49,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
             f"export refused: ONNX cannot hold the network ({str(error).splitlines()[0]}); "
             "use another layer or activation, or python -m export --format saved_model"
         ) from None
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def run_saved_model(path: Path) -> Runner:

@@ -18,6 +18,8 @@ from unittest import mock
 from support import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# as in an activated environment, so that `python` in the commands that we print is this one
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 
 import matplotlib.font_manager  # noqa: F401  its first import ever starts a process
 import numpy as np

@@ -11,7 +11,7 @@ from support import ROOT
 LAYERS = [
     layer.split()
     for layer in (
-        "types errors spaces prng running_statistics",
+        "types errors spaces prng running_statistics invocation dependencies",
         "config distributions cli returns",
         "losses optimizers runs envs networks callbacks",
         "unroll learner",

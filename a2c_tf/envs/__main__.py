@@ -7,25 +7,29 @@ import sys
 import time
 from collections.abc import Sequence
 
-from a2c_tf import cli, config
-from a2c_tf.errors import CommandError, ExitCode
+from a2c_tf import cli
+from a2c_tf.errors import ExitCode
+from a2c_tf.invocation import program
+
+with cli.imports():
+    from a2c_tf import config as configs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if arguments[:1] == ["check"]:
-            return _check(_check_parser().parse_args(arguments[1:]))
-        cli.say(_text(_list_parser().parse_args(arguments).filter), sys.stdout)
-    except CommandError as error:
-        return cli.fail(error)
+    return cli.run_command(lambda: _main(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments[:1] == ["check"]:
+        return _check(_check_parser().parse_args(arguments[1:]))
+    cli.say(_text(_list_parser().parse_args(arguments).filter), sys.stdout)
     return ExitCode.DONE
 
 
 def _list_parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m a2c_tf.envs",
+        prog=program("a2c_tf.envs"),
         description="List the environments that run in the graph, and what there is on the host.",
         epilog="python -m a2c_tf.envs check ID checks an environment.",
     )
@@ -42,7 +46,7 @@ def _list_parser() -> argparse.ArgumentParser:
 
 def _check_parser() -> argparse.ArgumentParser:
     parser = cli.Parser(
-        prog="python -m a2c_tf.envs check",
+        prog=f"{program('a2c_tf.envs')} check",
         description="Check an environment: spaces, values, seeds, episode ends, masks, speed; "
         "in the graph purity and compilation, too. Exit code 1: an error was found.",
     )
@@ -63,8 +67,7 @@ def _text(part: str | None) -> str:
 def _check(arguments: argparse.Namespace) -> int:
     """Prints a line for each check and returns the exit code."""
     started = time.perf_counter()
-    # of that config only the section env is read, all of whose settings are the defaults
-    settings = config.load("cartpole", [f"env.id={arguments.id}", *arguments.overrides]).env
+    settings = configs.load(None, [f"env.id={arguments.id}", *arguments.overrides]).env
     cli.import_tensorflow()
     from a2c_tf.acceleration import compilation
     from a2c_tf.envs.checking import checker, findings

@@ -8,6 +8,7 @@ import warnings
 import gymnasium
 
 from a2c_tf.config import EnvConfig
+from a2c_tf.dependencies import install_extra
 from a2c_tf.envs import registration
 from a2c_tf.envs.host.atari import PREFIX
 from a2c_tf.envs.ids import EXTRAS, Ids, all_ids, available, installed
@@ -121,5 +122,5 @@ def _host_backends(ids: Ids) -> list[str]:
 def _state(backend: str, has: str) -> str:
     package, extra = EXTRAS.get(backend, (backend, ""))
     if not installed(backend):
-        return f"not installed; pip install 'a2c_tf[{extra}]'"
+        return f"not installed; {install_extra(extra)}"
     return f"{importlib.metadata.version(package):7}  {has}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import gymnasium
 
 from a2c_tf.config import AtariConfig, EnvConfig, nearest
+from a2c_tf.dependencies import install_extra
 from a2c_tf.envs import registration
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host import atari, envpool
@@ -194,8 +196,7 @@ def _check_installed(config: EnvConfig, backend: str) -> None:
     if not installed(backend):
         package, extra = EXTRAS[backend]
         raise ConfigError(
-            f"env.id={config.id}: backend {config.backend} needs {package}; "
-            f"pip install 'a2c_tf[{extra}]'"
+            f"env.id={config.id}: backend {config.backend} needs {package}; {install_extra(extra)}"
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from a2c_tf.dependencies import install_extra
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replacing
 
@@ -36,7 +37,7 @@ def check(path: Path) -> None:
         raise ConfigError(f"--video {path}: is a folder; expected a file")
     if path.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
         raise ConfigError(
-            f"--video {path}: needs imageio-ffmpeg; pip install 'a2c_tf[video]', or name a .gif"
+            f"--video {path}: needs imageio-ffmpeg; {install_extra('video')}, or name a .gif"
         )
 
 

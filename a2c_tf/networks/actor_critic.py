@@ -14,7 +14,13 @@ from a2c_tf.distributions import Distribution
 from a2c_tf.networks import custom, encoding
 from a2c_tf.networks.cores import make_core
 from a2c_tf.networks.normalization import RunningNormalization
-from a2c_tf.networks.torsos import SMALLEST_IMAGE, Initializers, choose_torso, make_torso
+from a2c_tf.networks.torsos import (
+    DTYPE,
+    SMALLEST_IMAGE,
+    Initializers,
+    choose_torso,
+    make_torso,
+)
 from a2c_tf.types import EnvSpec
 
 POLICY_GAIN = 0.01  # the first policy is nearly uniform
@@ -164,7 +170,7 @@ def _heads(
     value = _dense(1, VALUE_GAIN, initializers, "value_head")(streams[-1])
     return {
         "policy": _whole(policy, distribution, config),
-        "value": keras.layers.Reshape((), name="value")(value),  # [B, 1] -> [B]
+        "value": keras.layers.Reshape((), name="value", dtype=DTYPE)(value),  # [B, 1] -> [B]
     }
 
 
@@ -174,7 +180,10 @@ def _whole(
     """Returns the policy head followed by the parameters that are weights."""
     if not distribution.constant_size:
         return policy
-    return LearnedConstant(distribution.constant_size, config.log_std_init, name="log_std")(policy)
+    layer = LearnedConstant(
+        distribution.constant_size, config.log_std_init, name="log_std", dtype=DTYPE
+    )
+    return layer(policy)
 
 
 def _recurrent(
@@ -187,11 +196,11 @@ def _recurrent(
     """Returns three models in one, since only the core must be run step by step."""
     torso = keras.Model(observation, streams, name="torso")
     core = make_core([x.shape[-1] for x in streams], config, initializers)
-    remembered = [keras.Input((config.core_size,)) for _ in streams]
+    remembered = [keras.Input((config.core_size,), dtype=DTYPE) for _ in streams]
     heads = keras.Model(
         remembered, _heads(remembered, distribution, config, initializers), name="heads"
     )
-    core_state = keras.Input(core.inputs[-1].shape[1:], name="core_state")
+    core_state = keras.Input(core.inputs[-1].shape[1:], name="core_state", dtype=DTYPE)
     *features, after = core([*torso(observation), core_state])
     return keras.Model(
         {"observation": observation, "core_state": core_state},
@@ -201,7 +210,7 @@ def _recurrent(
 
 
 def _dense(width: int, gain: float, initializers: Initializers, name: str) -> keras.layers.Layer:
-    return keras.layers.Dense(width, kernel_initializer=initializers(gain), name=name)
+    return keras.layers.Dense(width, dtype=DTYPE, kernel_initializer=initializers(gain), name=name)
 
 
 def _check_images(parts: dict[str, gymnasium.Space], config: NetworkConfig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from a2c_tf.config import NetworkConfig
-from a2c_tf.networks.torsos import Initializers
+from a2c_tf.networks.torsos import DTYPE, Initializers
 
 GAIN = 1.0
 
@@ -23,8 +23,8 @@ def make_core(widths: list[int], config: NetworkConfig, initializers: Initialize
     """
     cells = [_cell(config, initializers, f"core_{i}") for i in range(len(widths))]
     parts = [width for cell in cells for width in _state_sizes(cell)]
-    features = [keras.Input((width,)) for width in widths]
-    core_state = keras.Input((sum(parts),), name="core_state")
+    features = [keras.Input((width,), dtype=DTYPE) for width in widths]
+    core_state = keras.Input((sum(parts),), name="core_state", dtype=DTYPE)
     remembered = _split(core_state, parts)
     outputs, states = [], []
     for cell, x in zip(cells, features, strict=True):
@@ -42,6 +42,7 @@ def _cell(config: NetworkConfig, initializers: Initializers, name: str) -> keras
         "kernel_initializer": initializers(GAIN),
         "recurrent_initializer": initializers(GAIN),
         "name": name,
+        "dtype": DTYPE,
     }
     if config.core == "lstm":
         return keras.layers.LSTMCell(config.core_size, unit_forget_bias=False, **settings)

@@ -62,11 +62,11 @@ def encode(
     """
     match space:
         case spaces.Discrete():
-            return keras.ops.one_hot(x - int(space.start), int(space.n))
+            return keras.ops.one_hot(x - int(space.start), int(space.n), dtype="float32")
         case spaces.MultiDiscrete():
             return _one_hots(x, space)
         case spaces.Box() if normalize and np.issubdtype(space.dtype, np.floating):
-            x = RunningNormalization(name=normalizer_name(name))(x)
+            x = RunningNormalization(name=normalizer_name(name), dtype="float32")(x)
             return _channels_last(x, space)
         case spaces.Box() if _bound(space) > 1 and _is_channels_first(space):
             return Planes(_bound(space))(x)
@@ -79,8 +79,10 @@ def _one_hots(x: keras.KerasTensor, space: spaces.MultiDiscrete) -> keras.KerasT
     """Returns a one-hot vector for each number, side by side."""
     sizes = space.nvec.reshape(-1)
     offsets = np.cumsum(sizes) - sizes - space.start.reshape(-1)
-    flat = keras.layers.Flatten()(x) + offsets.astype(str(space.dtype))  # [B, numbers]
-    rows = keras.ops.one_hot(flat, int(sizes.sum()))  # [B, numbers, sum of sizes]
+    flat = keras.layers.Flatten("channels_last", dtype="float32")(x) + offsets.astype(
+        str(space.dtype)
+    )  # [B, numbers]
+    rows = keras.ops.one_hot(flat, int(sizes.sum()), dtype="float32")  # [B, numbers, sum of sizes]
     return keras.ops.sum(rows, axis=1)
 
 
@@ -98,7 +100,7 @@ def _bound(space: spaces.Box) -> float:
 
 def _channels_last(x: keras.KerasTensor, space: spaces.Box) -> keras.KerasTensor:
     """Transposes `[B, C, H, W]` to `[B, H, W, C]`."""
-    return keras.layers.Permute((2, 3, 1))(x) if _is_channels_first(space) else x
+    return keras.layers.Permute((2, 3, 1), dtype="float32")(x) if _is_channels_first(space) else x
 
 
 def _is_channels_first(space: spaces.Box) -> bool:

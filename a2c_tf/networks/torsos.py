@@ -12,6 +12,8 @@ from a2c_tf import spaces
 from a2c_tf.config import NetworkConfig
 
 HIDDEN_GAIN = 2.0**0.5
+DTYPE, LAYOUT = "float32", "channels_last"
+"""of every layer of ours: without them Keras takes what the user's keras.json says."""
 
 
 class Initializers:
@@ -61,6 +63,8 @@ class Layers:
             size,
             stride,
             padding,
+            data_format=LAYOUT,
+            dtype=DTYPE,
             activation=self._activation if activate else None,
             kernel_initializer=self._initializers(HIDDEN_GAIN),
             name=f"{self._name}_conv_{self._convolutions - 1}",
@@ -71,6 +75,7 @@ class Layers:
         self._denses += 1
         return keras.layers.Dense(
             width,
+            dtype=DTYPE,
             activation=self._activation,
             kernel_initializer=self._initializers(HIDDEN_GAIN),
             name=f"{self._name}_dense_{self._denses - 1}",
@@ -78,7 +83,7 @@ class Layers:
 
     def activation(self) -> keras.layers.Layer:
         """Makes a layer of the activation alone."""
-        return keras.layers.Activation(self._activation)
+        return keras.layers.Activation(self._activation, dtype=DTYPE)
 
 
 def make_torso(
@@ -98,7 +103,7 @@ def make_torso(
     layers = Layers(config, initializers, name)
     if len(x.shape) == 4:
         x = CONVOLUTIONS[config.torso](x, layers)
-    features = keras.layers.Flatten()(x)  # [B, numbers]
+    features = keras.layers.Flatten(LAYOUT, dtype=DTYPE)(x)  # [B, numbers]
     for width in config.hidden:
         features = layers.dense(width)(features)
     return features
@@ -120,7 +125,7 @@ def _impala(x: keras.KerasTensor, layers: Layers) -> keras.KerasTensor:
     """Applies IMPALA's residual network (Espeholt et al., 2018, figure 3), without its LSTM."""
     for filters in (16, 32, 32):
         x = layers.conv(filters, 3, padding="same", activate=False)(x)
-        x = keras.layers.MaxPooling2D(3, 2, "same")(x)
+        x = keras.layers.MaxPooling2D(3, 2, "same", LAYOUT, dtype=DTYPE)(x)
         for _ in range(2):
             y = layers.conv(filters, 3, padding="same")(layers.activation()(x))
             x = x + layers.conv(filters, 3, padding="same", activate=False)(y)

@@ -11,6 +11,7 @@ from typing import Any
 from a2c_tf.config import Config, load, to_yaml
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import write_text
+from a2c_tf.runs.run_lock import reserve
 
 
 class RunDir:
@@ -36,8 +37,19 @@ class RunDir:
 
 
 def default_path(config_name: str, seed: int) -> Path:
-    """Returns `runs/<config>-<seed>-<time>`."""
-    return Path("runs") / f"{Path(config_name).stem}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """Returns `runs/<config>-<seed>-<time>`, a new folder that no other run gets.
+
+    Of runs that started in the same second the second gets `<time>-2`, and so on.
+
+    Args:
+      config_name: name or path of the config.
+      seed: of the run.
+
+    Raises:
+      ConfigError: where it cannot be made.
+    """
+    name = f"{Path(config_name).stem}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return reserve(Path("runs") / name)
 
 
 def check_free(path: Path, overwrite: bool) -> None:

@@ -15,8 +15,10 @@ from a2c_tf.envs import registry
 from a2c_tf.envs.host.failures import report_errors
 from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
+from a2c_tf.invocation import command_line
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.runs.run_lock import locked
 from a2c_tf.training import assembly
 from a2c_tf.training.finishing import finish, rehearse
 from a2c_tf.training.reporter import QUIET, Reporter
@@ -52,24 +54,22 @@ def run(
       CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
-    folder = RunDir(path)
-    checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
-    threads = assembly.choose_threads(config)
-    with (
-        closing(registry.make(config.env)) as env,
-        report_errors(env),
-        closing(Trainer(env, config, folder, checkpoint, threads, callbacks)) as trainer,
-    ):
+    with locked(path), contextlib.ExitStack() as stack:
+        folder = RunDir(path)
+        checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
+        threads = assembly.choose_threads(config)
+        env = stack.enter_context(closing(registry.make(config.env)))
+        stack.enter_context(report_errors(env))
+        trainer = Trainer(env, config, folder, checkpoint, threads, callbacks)
+        stack.callback(trainer.close)
         if begin == "resume":
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config, begin == "overwrite")
-        context = RunContext(trainer, config, folder, interrupted, reporter, started)
-        trainer.callbacks.start(path, config)
-        try:
-            return _run(context, begin)
-        finally:
-            trainer.callbacks.end()
+        callbacks = trainer.callbacks
+        stack.callback(callbacks.end)
+        callbacks.start(path, config)
+        return _run(RunContext(trainer, config, folder, interrupted, reporter, started), begin)
 
 
 def _run(run: RunContext, begin: Begin) -> bool:
@@ -123,4 +123,4 @@ def _train(run: RunContext) -> None:
 
 
 def _resume_command(folder: RunDir) -> str:
-    return f"python -m a2c_tf.train --run-dir {folder.path} --resume"
+    return command_line("a2c_tf.train", "--run-dir", folder.path, "--resume")

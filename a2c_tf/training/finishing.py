@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from a2c_tf.errors import CommandError
+from a2c_tf.invocation import command_line
 from a2c_tf.runs import observations, run_dir
 from a2c_tf.runs.curves import save_curves
 from a2c_tf.training.run_context import RunContext
@@ -55,7 +56,7 @@ def finish(run: RunContext) -> None:
     run.reporter.say(
         f"time      {time.perf_counter() - run.started:.0f} s in all{_speed(run)}\n"
         f"policy    {run.folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {run.folder.export}"
+        f"serve it  {command_line('serving', run.folder.export)}"
     )
 
 
@@ -115,7 +116,7 @@ def _export(source: Source, run: RunContext) -> None:
     except CommandError as error:
         raise type(error)(
             f"{error}; {run.folder.path} holds the run as a whole: "
-            f"export it again with python -m export {run.folder.path}"
+            f"export it again with {command_line('export', run.folder.path)}"
         ) from None
 
 

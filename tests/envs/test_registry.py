@@ -12,6 +12,7 @@ import tensorflow as tf
 from support.rollouts import seed_of
 
 from a2c_tf.config import AtariConfig, EnvConfig
+from a2c_tf.dependencies import install_extra
 from a2c_tf.envs import registry
 from a2c_tf.envs.catch import Catch
 from a2c_tf.envs.classic_control.acrobot import Acrobot
@@ -223,7 +224,7 @@ def test_a_missing_package_says_what_to_install(
     config: EnvConfig, missing: tuple[str, ...], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "installed", lambda backend: backend not in missing)
-    assert f"pip install 'a2c_tf[{extra}]'" in refusal(config)
+    assert install_extra(extra) in refusal(config)
 
 
 def test_what_is_installed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,10 @@ from a2c_tf.runs.run_dir import RunDir
 CARTPOLE = config.load("cartpole")
 
 
-def test_the_default_folder_names_config_seed_and_time() -> None:
+def test_the_default_folder_names_config_seed_and_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     path = run_dir.default_path("cartpole", 3)
     assert re.fullmatch(r"runs/cartpole-3-\d{8}-\d{6}", path.as_posix())
     assert run_dir.default_path("some/where/mine.yaml", 0).name.startswith("mine-0-")
