@@ -159,8 +159,8 @@ def test_what_is_missing_is_listed_with_its_extra(
     for package in ("ale_py", "envpool"):
         monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     text = listing()
-    assert re.search(r"^ale +not installed; pip install 'a2c_tf\[atari\]'$", text, re.M)
-    assert re.search(r"^envpool +not installed; pip install 'a2c_tf\[envpool\]'$", text, re.M)
+    assert re.search(r"^ale +not installed; .*pip install 'ale-py>=", text, re.M)
+    assert re.search(r"^envpool +not installed; .*pip install 'envpool>=", text, re.M)
     assert {cells[-1] for cells in rows(text).values()} == {"graph, gymnasium", "graph"}
 
 

@@ -55,13 +55,15 @@ class InfoFilter(gymnasium.Wrapper):
       keys: further keys that are kept, for those who read them.
 
     Raises:
-      ContractError: from `step`, where there is a mask which `reset` did not have.
+      ContractError: from `reset` and `step`, for a mask that the first reset did not have, or of
+        another size.
     """
 
     def __init__(self, env: gymnasium.Env, keys: tuple[str, ...] = ()) -> None:
         super().__init__(env)
         self._keys = keys
-        self._has_mask: bool | None = None
+        self._size: int | None = None
+        """of the masks, as the first reset shows it; 0: there are none."""
         has_method = env.has_wrapper_attr(METHOD) and callable(env.get_wrapper_attr(METHOD))
         self._method: Callable[[], Any] | None = (
             env.get_wrapper_attr(METHOD) if has_method else None
@@ -70,18 +72,13 @@ class InfoFilter(gymnasium.Wrapper):
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(**options)
         mask = self._mask(info)
-        if self._has_mask is None:
-            self._has_mask = mask is not None
+        if self._size is None:
+            self._size = 0 if mask is None else mask.size
         return observation, self._filtered(info, mask)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         mask = self._mask(info)
-        if mask is not None and not self._has_mask:
-            raise ContractError(
-                f'has info["{MASK}"], but reset had none; expected one from reset, too, '
-                f"or a method {METHOD}()"
-            )
         return observation, reward, terminated, truncated, self._filtered(info, mask)
 
     def _mask(self, info: Mapping[str, Any]) -> np.ndarray | None:
@@ -90,7 +87,18 @@ class InfoFilter(gymnasium.Wrapper):
 
     def _filtered(self, info: Mapping[str, Any], mask: np.ndarray | None) -> dict[str, Any]:
         kept = {key: info[key] for key in self._keys if key in info}
-        return kept if mask is None else {**kept, MASK: mask}
+        if mask is None:
+            return kept
+        if self._size == 0:
+            raise ContractError(
+                f'has info["{MASK}"], but reset had none; expected one from reset, too, '
+                f"or a method {METHOD}()"
+            )
+        if mask.size != self._size:
+            raise ContractError(
+                f"{MASK} holds {mask.size} booleans; expected {self._size}, as at the first reset"
+            )
+        return {**kept, MASK: mask}
 
 
 def with_masks(env: gymnasium.Env, keys: tuple[str, ...] = ()) -> gymnasium.Env:
@@ -105,7 +113,7 @@ def with_masks(env: gymnasium.Env, keys: tuple[str, ...] = ()) -> gymnasium.Env:
       The environment, whose `info` holds `action_mask` as `[M]` bool, and those keys.
     """
     space = env.observation_space
-    if isinstance(space, gymnasium.spaces.Dict) and MASK in space and len(space) > 1:
+    if isinstance(space, gymnasium.spaces.Dict) and MASK in space.spaces and len(space) > 1:
         env = MaskFromObservation(env)
     return InfoFilter(env, keys)
 
