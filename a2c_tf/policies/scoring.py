@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,28 +19,14 @@ from a2c_tf.evaluation.tally import Ends, Evaluation, Tally
 from a2c_tf.policies.scores import Score, Scores
 from a2c_tf.types import TimeStep
 
+if TYPE_CHECKING:
+    from a2c_tf.policies.policy import Policy
+
 Choose = Callable[[Any, ArrayLike | None], NDArray[Any]]
 """Observations `[B, *obs]`, masks `[B, M]` -> actions."""
 
 
-class Player(Protocol):
-    """A policy, as far as it is played with."""
-
-    def act(
-        self,
-        observation: Any,
-        deterministic: bool = True,
-        seed: np.random.Generator | None = None,
-        action_mask: ArrayLike | None = None,
-    ) -> Any:
-        """Returns actions for a batch of observations."""
-        ...
-
-    def reset(self, rows: ArrayLike | None = None) -> None:
-        """Starts new episodes in those rows."""
-
-
-def play_both(policy: Player, manifest: Mapping[str, Any], episodes: int, seed: int) -> Scores:
+def play_both(policy: Policy, manifest: Mapping[str, Any], episodes: int, seed: int) -> Scores:
     """Plays episodes with greedy actions, and then with sampled ones.
 
     Args:
@@ -69,7 +55,7 @@ def play_both(policy: Player, manifest: Mapping[str, Any], episodes: int, seed: 
     return Scores(_score(greedy), _score(sampled))
 
 
-def _play(env: Environment, policy: Player, choose: Choose, episodes: int, seed: int) -> Evaluation:
+def _play(env: Environment, policy: Policy, choose: Choose, episodes: int, seed: int) -> Evaluation:
     """Returns the episodes of each environment, up to its quota."""
     num_envs = env.spec.num_envs
     tally, step = Tally(num_envs, episodes), graph(env.step)

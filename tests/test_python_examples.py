@@ -1,0 +1,44 @@
+"""The examples of docs/python.md, executed from top to bottom."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+SHORTER = {"200_000": "2_000", "20_000": "1_000", "StopAtGoal(100)": "StopAtGoal(1)"}
+"""what a test runs in place of an example's number."""
+
+
+def examples() -> str:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE))
+    for number, shorter in SHORTER.items():
+        assert number in code
+        code = code.replace(number, shorter)
+    return code
+
+
+@pytest.mark.process
+@pytest.mark.training
+@pytest.mark.slow
+def test_the_examples_run(tmp_path: Path) -> None:
+    assert examples().count("a2c_tf.") > 6
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", examples()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    first, mistake, stopped, *rest = done.stdout.splitlines()
+    assert first.startswith("runs/first 2") and stopped.split()[0].startswith("1")
+    assert mistake == "a2c.gama: unknown setting; did you mean a2c.gamma?"
+    assert rest[0].split()[0] in "01" and len(rest) == 2
