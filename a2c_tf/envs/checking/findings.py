@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 Level = Literal["ok", "skipped", "warning", "error"]
-OURS = Path(__file__).parents[2]
+OURS, STANDARD_LIBRARY = Path(__file__).parents[2], Path(sysconfig.get_path("stdlib"))
 
 
 class Finding(NamedTuple):
@@ -110,12 +111,15 @@ def raised(check: str, doing: str, error: Exception) -> Finding:
 
 
 def line_of(error: BaseException) -> str:
-    """Returns the innermost line of the user's code; empty where there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
+    """Returns the innermost line of the user's code, in what caused the error first of all."""
+    chain = [error]
+    while chain[-1].__cause__:
+        chain.append(chain[-1].__cause__)
+    frames = [frame for e in chain for frame in traceback.extract_tb(e.__traceback__)]
     users = [frame for frame in frames if _is_users(Path(frame.filename))]
     return f"{Path(users[-1].filename).name}, line {users[-1].lineno}" if users else ""
 
 
 def _is_users(file: Path) -> bool:
-    is_library = "site-packages" in file.parts or not file.is_file()
-    return not is_library and OURS not in file.parents
+    is_library = "site-packages" in file.parts or {OURS, STANDARD_LIBRARY} & {*file.parents}
+    return file.is_file() and not is_library

@@ -47,7 +47,11 @@ def check(config: EnvConfig, compilers: Compilers, report: Report) -> Iterator[F
         return
     yield from streams.check_values(stream)
     yield (purity := graph_native.check_purity(stream, calls))
-    yield (seeding := _check_seeding(env, calls, stream))
+    yield (
+        seeding := skipped("seeding", "needs a pure step")
+        if has_error([purity])
+        else _check_seeding(env, calls, stream)
+    )
     if has_error([purity, seeding]):
         names = ("autoreset", "step limit", "independence", "modes", "speed")
         yield from (skipped(name, "needs streams that can be repeated") for name in names)

@@ -42,8 +42,10 @@ def check(config: EnvConfig, compiler: Compiler, report: Report) -> Iterator[Fin
       CommandError: for what the environment raises.
     """
     config = config.model_copy(update={"num_envs": 1})
-    stream, same, other = _play_three_times(config, compiler, report)
-    limited = play_limited(config, stream, compiler, report)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # gymnasium's, which its check below reports
+        stream, same, other = _play_three_times(config, compiler, report)
+        limited = play_limited(config, stream, compiler, report)
     found = [
         streams.check_spaces(stream.spec),
         ok("stepping", f"{len(stream.actions)} steps of one environment"),
