@@ -2,7 +2,7 @@
 
 from a2c_tf.config.hints import nearest
 from a2c_tf.config.listing import table
-from a2c_tf.config.loading import check_resumable, find, load, names, parse, to_yaml
+from a2c_tf.config.loading import check_resumable, find, flat, load, names, parse, to_yaml
 from a2c_tf.config.printing import to_commented_yaml
 from a2c_tf.config.schema import (
     A2CConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "ScheduleConfig",
     "check_resumable",
     "find",
+    "flat",
     "load",
     "names",
     "nearest",

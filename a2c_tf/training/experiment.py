@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from a2c_tf.cli import say
 from a2c_tf.config import Config
@@ -17,11 +17,22 @@ from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.runs import checkpoints, metrics, run_dir
 from a2c_tf.runs.curves import save_curves
+from a2c_tf.runs.progress import Progress, Status
 from a2c_tf.runs.run_dir import RunDir
+from a2c_tf.runs.trackers.base import TrackedRun
+from a2c_tf.runs.trackers.opening import check_installed, open_trackers
 from a2c_tf.training import assembly
 from a2c_tf.training.trainer import Trainer
 from export import exporting
 from export.manifest import Source
+
+
+class Showing(NamedTuple):
+    """What shows a run while it goes on."""
+
+    trackers: metrics.Writer
+    status: Status
+
 
 Begin = Literal["new", "overwrite", "resume"]
 """whether the folder holds nothing yet, a run to be deleted, or the one to go on with."""
@@ -43,6 +54,7 @@ def run(config: Config, path: Path, begin: Begin, interrupted: Callable[[], bool
       CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
+    check_installed(config.run.trackers)
     folder = RunDir(path)
     checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
     threads = assembly.choose_threads(config)
@@ -66,10 +78,23 @@ def _run(
     interrupted: Callable[[], bool],
 ) -> bool:
     _announce(trainer, config, folder)
+    steps = trainer.counters.env_steps
+    progress = Progress(config.run.total_steps, steps, lambda: trainer.compiled)
     try:
-        _train(trainer, config, folder, interrupted)
-        if not interrupted() and _finish(trainer, config, folder, started, interrupted):
-            return True
+        with (
+            closing(metrics.JsonLines(folder.metrics, resume_at=steps)) as lines,
+            open_trackers(
+                TrackedRun(config, folder, run_dir.read_metrics(folder.metrics))
+            ) as trackers,
+        ):
+            with closing(progress):
+                writer = metrics.Writers(lines, trackers, progress)
+                trainer.train(writer, interrupted, progress.status)
+            showing = Showing(trackers, progress.status)
+            if not interrupted() and _finish(
+                trainer, config, folder, started, interrupted, showing
+            ):
+                return True
         say(f"saved {_newest(folder)}; resume with {_resume_command(folder)}", sys.stdout)
         return False
     except OSError as error:
@@ -91,32 +116,18 @@ def _announce(trainer: Trainer, config: Config, folder: RunDir) -> None:
     )
 
 
-def _train(
-    trainer: Trainer, config: Config, folder: RunDir, interrupted: Callable[[], bool]
-) -> None:
-    steps = trainer.counters.env_steps
-    lines = metrics.JsonLines(folder.metrics, resume_at=steps)
-    writer = metrics.Writers(
-        lines,
-        metrics.TensorBoard(folder.tensorboard, run_dir.read_metrics(folder.metrics)),
-        metrics.Progress(config.run.total_steps, steps),
-    )
-    try:
-        trainer.train(writer, interrupted)
-    finally:
-        writer.close()
-
-
 def _finish(
     trainer: Trainer,
     config: Config,
     folder: RunDir,
     started: float,
     interrupted: Callable[[], bool],
+    showing: Showing,
 ) -> bool:
     """Evaluates, draws and exports; returns False where the evaluation was interrupted."""
     try:
-        result = trainer.evaluate(interrupted).summary()
+        with showing.status("evaluating"):
+            result = trainer.evaluate(interrupted).summary()
     except InterruptedEvaluationError:
         return False
     evaluation = {
@@ -127,7 +138,9 @@ def _finish(
         "env_steps": trainer.counters.env_steps,
     }
     run_dir.write_json(folder.evaluation, evaluation)
-    save_curves([folder], folder.curves)
+    showing.trackers.write({"env_steps": trainer.counters.env_steps, "eval/return": result["mean"]})
+    with showing.status("drawing curves"):
+        save_curves([folder], folder.curves)
     # before the export, which may be refused
     say(
         f"return    {result['mean']:.2f} ± {result['std']:.2f} over {result['episodes']} episodes, "
@@ -135,11 +148,12 @@ def _finish(
         f"curves    {folder.curves}",
         sys.stdout,
     )
-    _export(Source(trainer.agent, config, trainer.counters, evaluation), folder)
+    if config.run.export:
+        with showing.status("exporting"):
+            _export(Source(trainer.agent, config, trainer.counters, evaluation), folder)
     say(
         f"time      {time.perf_counter() - started:.0f} s in all{_speed(trainer)}\n"
-        f"policy    {folder.export / 'policy.onnx'}\n"
-        f"serve it  python -m serving {folder.export}",
+        f"{_where_to_go_on(config, folder)}",
         sys.stdout,
     )
     return True
@@ -153,6 +167,14 @@ def _export(source: Source, folder: RunDir) -> None:
             f"{error}; {folder.path} holds the run as a whole: "
             f"export it again with python -m export {folder.path}"
         ) from None
+
+
+def _where_to_go_on(config: Config, folder: RunDir) -> str:
+    if not config.run.export:
+        return (
+            f"policy    not exported (run.export=false)\nexport    python -m export {folder.path}"
+        )
+    return f"policy    {folder.export / 'policy.onnx'}\nserve it  python -m serving {folder.export}"
 
 
 def _speed(trainer: Trainer) -> str:
