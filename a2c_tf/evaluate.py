@@ -63,6 +63,7 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     from a2c_tf.envs.host.failures import report_errors
     from a2c_tf.evaluation.evaluator import make_eval_env, make_evaluator
     from a2c_tf.runs import checkpoints
+    from a2c_tf.runs.progress import PlainStatus, episodes_report
     from a2c_tf.training import assembly
 
     checkpoint = checkpoints.load_selected(folder.checkpoints, arguments.checkpoint)
@@ -73,7 +74,8 @@ def _evaluate(folder: RunDir, config: Config, arguments: argparse.Namespace) -> 
     with closing(make_eval_env(config.env, arguments.episodes)) as env, report_errors(env):
         agent = load_agent(config, checkpoint, env.spec)
         evaluator = make_evaluator(agent, config, arguments.episodes, deterministic, threads, env)
-        result = evaluator.evaluate(arguments.episodes, arguments.seed)
+        report = episodes_report(PlainStatus())
+        result = evaluator.evaluate(arguments.episodes, arguments.seed, report=report)
     return {
         **result.summary(),
         "environment": config.env.name,

@@ -103,7 +103,7 @@ def check_resumable(started_with: Config, config: Config) -> None:
       ConfigError: naming the settings that differ and may not: all but those of `run` without
         the seed, and the learning rate.
     """
-    before, after = _flat(started_with), _flat(config)
+    before, after = flat(started_with), flat(config)
     differing = [
         f"{name} is {before.get(name)!r} there and {after.get(name)!r} here"
         for name in {**before, **after}
@@ -118,7 +118,7 @@ def _may_change(name: str) -> bool:
     return name == "optimizer.learning_rate" or (name.startswith("run.") and name != "run.seed")
 
 
-def _flat(config: Config) -> dict[str, Any]:
+def flat(config: Config) -> dict[str, Any]:
     """Returns every setting by its dotted name."""
     return dict(_leaves(config.model_dump()))
 

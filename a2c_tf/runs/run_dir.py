@@ -23,6 +23,8 @@ class RunDir:
         self.metrics = path / "metrics.jsonl"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
+        self.trackers = path / "trackers"
+        self.tracker_ids = self.trackers / "ids.json"
         self.evaluation = path / "evaluation.json"
         self.observed = path / "observations.npz"
         self.curves = path / "curves.png"
@@ -31,7 +33,7 @@ class RunDir:
     @property
     def written(self) -> tuple[Path, ...]:
         """Every path that a run writes; the config, which makes it a run, last."""
-        folders = (self.checkpoints, self.tensorboard, self.export)
+        folders = (self.checkpoints, self.tensorboard, self.trackers, self.export)
         files = (self.metrics, self.evaluation, self.observed, self.curves, self.config)
         return (*folders, *files)
 

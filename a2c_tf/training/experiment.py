@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,11 @@ from a2c_tf.errors import CommandError
 from a2c_tf.evaluation.evaluator import InterruptedEvaluationError
 from a2c_tf.invocation import command_line
 from a2c_tf.runs import checkpoints, metrics, run_dir
+from a2c_tf.runs.progress import Progress, no_status
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.runs.run_lock import locked
+from a2c_tf.runs.trackers.base import TrackedRun
+from a2c_tf.runs.trackers.opening import check_installed, open_trackers
 from a2c_tf.training import assembly
 from a2c_tf.training.finishing import finish, rehearse
 from a2c_tf.training.reporter import QUIET, Reporter
@@ -54,6 +57,7 @@ def run(
       CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
+    check_installed(config.run.trackers)
     with locked(path), contextlib.ExitStack() as stack:
         folder = RunDir(path)
         checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
@@ -66,23 +70,31 @@ def run(
             run_dir.write_config(folder, config)
         else:
             run_dir.create(path, config, begin == "overwrite")
-        callbacks = trainer.callbacks
-        stack.callback(callbacks.end)
-        callbacks.start(path, config)
-        return _run(RunContext(trainer, config, folder, interrupted, reporter, started), begin)
+        stack.callback(trainer.callbacks.end)
+        trainer.callbacks.start(path, config)
+        progress = _make_progress(trainer, config) if reporter.progress else None
+        status = progress.status if progress else no_status
+        context = RunContext(trainer, config, folder, interrupted, reporter, status, started)
+        return _run(context, progress, begin)
 
 
-def _run(run: RunContext, begin: Begin) -> bool:
+def _make_progress(trainer: Trainer, config: Config) -> Progress:
+    steps = trainer.counters.env_steps
+    return Progress(config.run.total_steps, steps, lambda: trainer.compiled)
+
+
+def _run(run: RunContext, progress: Progress | None, begin: Begin) -> bool:
     """Rehearses the end, trains, and finishes; returns False where that was interrupted."""
     _announce(run)
     try:
         if begin != "resume":
             rehearse(run)
-        _train(run)
-        with contextlib.suppress(InterruptedEvaluationError):
-            if not run.interrupted():
-                finish(run)
-                return True
+        with _open_writers(run) as (lines, trackers):
+            _train(run, metrics.Writers(lines, trackers), progress)
+            with contextlib.suppress(InterruptedEvaluationError):
+                if not run.interrupted():
+                    finish(run, trackers)
+                    return True
     except OSError as error:
         if error is run.trainer.callbacks.error:
             raise
@@ -93,6 +105,17 @@ def _run(run: RunContext, begin: Begin) -> bool:
     newest = checkpoints.listed(run.folder.checkpoints)[-1]
     run.reporter.say(f"saved {newest}; resume with {_resume_command(run.folder)}")
     return False
+
+
+@contextlib.contextmanager
+def _open_writers(run: RunContext) -> Iterator[tuple[metrics.Writer, metrics.Writer]]:
+    """Yields `metrics.jsonl`, which a resumed run first cuts to where it goes on, and trackers."""
+    folder = run.folder
+    lines = metrics.JsonLines(folder.metrics, resume_at=run.trainer.counters.env_steps)
+    with closing(lines):
+        rows = run_dir.read_metrics(folder.metrics)
+        with open_trackers(TrackedRun(run.config, folder, rows)) as trackers:
+            yield lines, trackers
 
 
 def _announce(run: RunContext) -> None:
@@ -106,20 +129,12 @@ def _announce(run: RunContext) -> None:
     )
 
 
-def _train(run: RunContext) -> None:
-    folder, steps = run.folder, run.trainer.counters.env_steps
-    lines = metrics.JsonLines(folder.metrics, resume_at=steps)
-    total_steps = run.config.run.total_steps
-    progress = [metrics.Progress(total_steps, steps)] if run.reporter.progress else []
-    writer = metrics.Writers(
-        lines,
-        metrics.TensorBoard(folder.tensorboard, run_dir.read_metrics(folder.metrics)),
-        *progress,
-    )
-    try:
-        run.trainer.train(writer, run.interrupted)
-    finally:
-        writer.close()
+def _train(run: RunContext, writer: metrics.Writer, progress: Progress | None) -> None:
+    if progress is None:
+        run.trainer.train(writer, run.interrupted, run.status)
+        return
+    with closing(progress):
+        run.trainer.train(metrics.Writers(writer, progress), run.interrupted, run.status)
 
 
 def _resume_command(folder: RunDir) -> str:

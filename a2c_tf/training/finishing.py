@@ -10,6 +10,8 @@ from a2c_tf.errors import CommandError
 from a2c_tf.invocation import command_line
 from a2c_tf.runs import observations, run_dir
 from a2c_tf.runs.curves import save_curves
+from a2c_tf.runs.metrics import Writer
+from a2c_tf.runs.progress import episodes_report
 from a2c_tf.training.run_context import RunContext
 from export import exporting
 from export.manifest import Source
@@ -31,12 +33,18 @@ def rehearse(run: RunContext) -> None:
     Raises:
       CommandError: where that is impossible.
     """
-    run.trainer.rehearse()
-    exporting.rehearse(run.trainer.agent, run.folder.export)
+    with run.status("rehearsing evaluation and export"):
+        run.trainer.rehearse()
+        if run.config.run.export:
+            exporting.rehearse(run.trainer.agent, run.folder.export)
 
 
-def finish(run: RunContext) -> None:
+def finish(run: RunContext, trackers: Writer) -> None:
     """Plays the evaluation, draws the curves, exports the policy and sums up.
+
+    Args:
+      run: that was trained.
+      trackers: take the score.
 
     Raises:
       InterruptedEvaluationError: where the evaluation was interrupted.
@@ -47,16 +55,18 @@ def finish(run: RunContext) -> None:
     observed = run.trainer.observed_steps()
     if observed is not None:
         observations.save(run.folder.observed, observed)
+    trackers.write({"env_steps": evaluation["env_steps"], "eval/return": evaluation["mean"]})
     run.trainer.callbacks.deliver()
-    save_curves([run.folder], run.folder.curves)
+    with run.status("drawing curves"):
+        save_curves([run.folder], run.folder.curves)
     # before the export, which may be refused
     run.reporter.say(f"{score_lines(evaluation)}\ncurves    {run.folder.curves}")
     agent, counters = run.trainer.agent, run.trainer.counters
-    _export(Source(agent, run.config, counters, evaluation, observed), run)
+    if run.config.run.export:
+        _export(Source(agent, run.config, counters, evaluation, observed), run)
     run.reporter.say(
         f"time      {time.perf_counter() - run.started:.0f} s in all{_speed(run)}\n"
-        f"policy    {run.folder.export / 'policy.onnx'}\n"
-        f"serve it  {command_line('serving', run.folder.export)}"
+        f"{_where_to_go_on(run)}"
     )
 
 
@@ -73,8 +83,10 @@ def score_lines(evaluation: dict[str, Any]) -> str:
 def _evaluate(run: RunContext) -> dict[str, Any]:
     """Plays the configured evaluation, and the same with the other kind of actions beside it."""
     chosen = run.config.run.eval_deterministic
-    result = run.trainer.evaluate(run.interrupted)
-    other = run.trainer.play(not chosen, run.interrupted)
+    with run.status("evaluating") as update:
+        report = episodes_report(update)
+        result = run.trainer.evaluate(run.interrupted, report)
+        other = run.trainer.play(not chosen, run.interrupted, report)
     return {
         **result.summary(),
         "environment": run.config.env.name,
@@ -112,12 +124,21 @@ def _comparison(greedy: dict[str, Any], sampled: dict[str, Any]) -> list[str]:
 
 def _export(source: Source, run: RunContext) -> None:
     try:
-        exporting.export_agent(source, run.folder.export)
+        with run.status("exporting"):
+            exporting.export_agent(source, run.folder.export)
     except CommandError as error:
         raise type(error)(
             f"{error}; {run.folder.path} holds the run as a whole: "
             f"export it again with {command_line('export', run.folder.path)}"
         ) from None
+
+
+def _where_to_go_on(run: RunContext) -> str:
+    if not run.config.run.export:
+        command = command_line("export", run.folder.path)
+        return f"policy    not exported (run.export=false)\nexport    {command}"
+    command = command_line("serving", run.folder.export)
+    return f"policy    {run.folder.export / 'policy.onnx'}\nserve it  {command}"
 
 
 def _speed(run: RunContext) -> str:

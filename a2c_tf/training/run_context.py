@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from a2c_tf.config import Config
+from a2c_tf.runs.progress import Status
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training.reporter import Reporter
 from a2c_tf.training.trainer import Trainer
@@ -21,5 +22,7 @@ class RunContext(NamedTuple):
     """asked now and then whether to save and stop."""
     reporter: Reporter
     """shows how the run goes."""
+    status: Status
+    """shows what it is doing where that is not training."""
     started: float
     """`time.perf_counter()` when it began."""

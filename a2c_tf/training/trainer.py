@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +28,7 @@ from a2c_tf.evaluation.evaluator import (
 from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints, metrics
 from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
+from a2c_tf.runs.progress import Status, episodes_report, no_status
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import assembly
 from a2c_tf.training.metrics_window import Window
@@ -74,12 +76,18 @@ class Trainer:
             self._restore(checkpoint)
         self._window = Window(self.counters)
 
-    def train(self, writer: metrics.Writer, interrupted: Callable[[], bool]) -> None:
+    def train(
+        self,
+        writer: metrics.Writer,
+        interrupted: Callable[[], bool],
+        status: Status = no_status,
+    ) -> None:
         """Trains to the configured number of steps, or until `interrupted`, and saves.
 
         Args:
           writer: takes the rows of metrics.
           interrupted: asked between the calls whether to stop.
+          status: shows what is done when it is not training.
 
         Raises:
           NonFiniteError: where loss or gradient is not finite.
@@ -87,9 +95,10 @@ class Trainer:
         run = self._config.run
         while self._goes_on() and not interrupted():
             before = self.counters.env_steps
-            self._call()
+            with nullcontext() if self.compiled else status("compiling"):
+                self._call()
             self.compiled = self.compiled or self.counters
-            evaluated = self._evaluate_if_due(before, interrupted)
+            evaluated = self._evaluate_if_due(before, interrupted, status)
             saving = self._crossed(before, run.save_every)
             # a row ends at a checkpoint, since a resumed run begins one there
             if evaluated or saving or self._crossed(before, run.log_every):
@@ -221,17 +230,23 @@ class Trainer:
         """Returns whether a multiple of `every` was passed, the same ones after resuming."""
         return before // every != self.counters.env_steps // every
 
-    def _evaluate_if_due(self, before: int, interrupted: Callable[[], bool]) -> metrics.Row:
+    def _evaluate_if_due(
+        self, before: int, interrupted: Callable[[], bool], status: Status
+    ) -> metrics.Row:
         every = self._config.run.eval_every
         if not every or not self._crossed(before, every):
             return {}
         try:
-            return {"eval/return": self.evaluate(interrupted).mean}
+            return {"eval/return": self._evaluate_shown(interrupted, status).mean}
         except InterruptedEvaluationError:
             return {}
         finally:
             if not self._exact:  # its environments have played the evaluation
                 self._state = self._start(self.counters.env_steps)
+
+    def _evaluate_shown(self, interrupted: Callable[[], bool], status: Status) -> Evaluation:
+        with status("evaluating") as update:
+            return self.evaluate(interrupted, episodes_report(update))
 
     def _flush(self, writer: metrics.Writer, evaluated: metrics.Row) -> None:
         if self._window.updates:

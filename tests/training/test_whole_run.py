@@ -99,10 +99,13 @@ def test_an_evaluation_adds_its_return_to_the_row(finished_run: RunDir) -> None:
 def test_tensorboard_shows_the_same_scalars(finished_run: RunDir) -> None:
     events = EventAccumulator(str(finished_run.tensorboard), size_guidance={"tensors": 0}).Reload()
     rows = run_dir.read_metrics(finished_run.metrics)
-    assert set(events.Tags()["tensors"]) == {*ROW_KEYS - {"env_steps"}, "eval/return"}
-    for tag in events.Tags()["tensors"]:
+    scalars = {*ROW_KEYS - {"env_steps"}, "eval/return"}
+    assert set(events.Tags()["tensors"]) == scalars | {"config", "_hparams_/session_start_info"}
+    for tag in scalars:
         shown = [(e.step, tf.make_ndarray(e.tensor_proto).item()) for e in events.Tensors(tag)]
         written = [(row["env_steps"], row[tag]) for row in rows if tag in row]
+        if tag == "eval/return":
+            written.append((rows[-1]["env_steps"], read_json(finished_run.evaluation)["mean"]))
         np.testing.assert_allclose(shown, written, rtol=1e-6)
 
 
