@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnx
@@ -27,7 +29,10 @@ class ExportError(CommandError):
 
 def write_saved_model(inference: Inference, path: Path) -> None:
     """Writes a SavedModel whose `serving_default` has the inputs and outputs of the ONNX file."""
-    tf.saved_model.save(inference, str(path), signatures={"serving_default": inference.act})
+    with _without_wildcards(path.parent) as folder:
+        tf.saved_model.save(
+            inference, str(folder / path.name), signatures={"serving_default": inference.act}
+        )
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
@@ -47,14 +52,15 @@ def write_onnx(inference: Inference, path: Path) -> None:
     except onnx.checker.ValidationError as error:
         raise ExportError(
             f"export refused: ONNX cannot hold the network ({str(error).splitlines()[0]}); "
-            "use another layer or activation, or python -m export --format saved_model"
+            "use another layer or activation, or export with --format saved_model"
         ) from None
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def run_saved_model(path: Path) -> Runner:
     """Returns the SavedModel at `path` as a function."""
-    loaded = tf.saved_model.load(str(path))
+    with _without_wildcards(path.parent) as folder:
+        loaded = tf.saved_model.load(str(folder / path.name))
 
     def run(inputs: Inputs) -> Outputs:
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
@@ -75,6 +81,15 @@ def run_onnx(path: Path) -> Runner:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     return run
+
+
+@contextlib.contextmanager
+def _without_wildcards(folder: Path) -> Iterator[Path]:
+    """Yields a symlink to the folder, since TensorFlow takes `[1]` or `*` in it as a pattern."""
+    with tempfile.TemporaryDirectory(prefix="a2c_tf-") as temporary:
+        link = Path(temporary) / "folder"
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+        yield link
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

@@ -32,6 +32,33 @@ def build(spec, parameter_size, activation="elu"):
 def with_gelu(spec, parameter_size):
     return build(spec, parameter_size, activation="gelu")
 
+def with_layer(layer):
+    def build(spec, parameter_size):
+        x = observation = keras.Input(spec.observation_shape, dtype="float32", name="obs")
+        x = keras.Sequential([keras.layers.Dense(7), layer])(x)
+        policy = keras.layers.Dense(parameter_size)(x)
+        value = keras.layers.Reshape(())(keras.layers.Dense(1)(x))
+        return keras.Model(observation, {"policy": policy, "value": value})
+    return build
+
+class Doubled(keras.layers.Layer):
+    def call(self, x, training=False):
+        return x * 2 if training else x
+
+with_dropout = with_layer(keras.layers.Dropout(0.5, name="drop"))
+without_dropout = with_layer(keras.layers.Dropout(0.0))
+with_batch_norm = with_layer(keras.layers.BatchNormalization(name="norm"))
+with_layer_norm = with_layer(keras.layers.LayerNormalization())
+with_noise = with_layer(keras.layers.GaussianNoise(1.0, name="noise"))
+with_own_layer = with_layer(Doubled(name="own"))
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+def subclassed(spec, parameter_size):
+    return Subclassed()
+
 def wrong_input(spec, parameter_size):
     x = keras.Input((9,))
     return keras.Model(x, {"policy": keras.layers.Dense(2)(x), "value": x[:, 0]})
@@ -93,6 +120,13 @@ def test_it_trains_and_exports(tmp_path: Path) -> None:
     np.testing.assert_allclose(exported["logits"], inference(inputs)["logits"], atol=1e-5)
 
 
+@pytest.mark.parametrize("builder", ["without_dropout", "with_layer_norm"])
+def test_what_is_the_same_in_training_and_inference_is_taken(builder: str) -> None:
+    config = config_with(f"user_models:{builder}")
+    model = make_agent(registry.make(config.env).spec, config).model
+    assert model.count_params() > 0
+
+
 def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> None:
     config = config_with("user_models:with_gelu")
     inference = Inference(make_agent(registry.make(config.env).spec, config))
@@ -111,6 +145,11 @@ def test_an_operation_that_onnx_lacks_is_named_in_one_line(tmp_path: Path) -> No
         ),
         ("user_models:wrong_outputs", r"'policy': \(\(None, 5\).*expected.*\(None, 2\)"),
         ("user_models:one_output", "the model outputs"),
+        ("user_models:subclassed", r"returned Subclassed, .* keras.Model\(inputs, outputs\)"),
+        ("user_models:with_dropout", r"by drop \(Dropout\), where A2C acts and learns with one"),
+        ("user_models:with_batch_norm", r"by norm \(BatchNormalization\), .* LayerNormalization"),
+        ("user_models:with_noise", r"by noise \(GaussianNoise\)"),
+        ("user_models:with_own_layer", r"by own \(Doubled\)"),
         ("user_models:no_model", "returned 42; expected a keras.Model"),
         ("user_models:fewer_arguments", "raised TypeError: fewer_arguments\\(\\) takes 1"),
         ("user_models:number", "received 42; expected a function"),
