@@ -209,7 +209,7 @@ def test_of_several_environments_the_one_that_failed_is_named() -> None:
         HostEnvironment(
             functools.partial(sync, **faults), f"{name}-v0", "gymnasium", may_mask=False
         )
-        for name, faults in (("Fine-v0", {}), ("Breaking-v0", {"reward": float("nan")}))
+        for name, faults in (("Fine", {}), ("Breaking", {"reward": float("nan")}))
     ]
 
     @tf.function
@@ -244,3 +244,137 @@ def test_a_process_that_has_ended_has_an_exit_code_of_its_own(variant: Any) -> N
         variant(env.step)(state, tf.constant([0, 0]))
     assert raised.value.exit_code == 5
     assert "a process of its sub-environments has ended (EOFError)" in str(raised.value)
+
+
+class Declaring(gymnasium.Env):
+    """Observes what it is given at its second step, and at first a sample of its space."""
+
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, space: gymnasium.Space, observation: Any) -> None:
+        self.observation_space, self.observation = space, observation
+        self.observation_space.seed(0)
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return self.observation_space.sample(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.observation, 1.0, False, False, {}
+
+
+def declared(space: gymnasium.Space, observation: Any) -> HostEnvironment:
+    makers = [lambda: ValidatedEnv(Declaring(space, observation), 0)]
+    return HostEnvironment(lambda: SyncVectorEnv(makers), "Own-v0", "gymnasium")
+
+
+def one_step(env: HostEnvironment) -> None:
+    state, _ = env.reset(seed_of(0))
+    env.step(state, tf.constant([0]))
+
+
+WHERE = "environment Own-v0: sub-environment 0, episode 1, step 1: "
+INTEGERS = gymnasium.spaces.Box(0, 3, (2,), np.int64)
+
+
+@pytest.mark.parametrize(
+    ("space", "observation", "message"),
+    [
+        (gymnasium.spaces.Discrete(5), 7, "observation holds 7; its space is Discrete(5)"),
+        (gymnasium.spaces.Discrete(5), -1, "observation holds -1; its space is Discrete(5)"),
+        (
+            gymnasium.spaces.Discrete(5, start=2),
+            1,
+            "observation holds 1; its space is Discrete(5, start=2)",
+        ),
+        (
+            gymnasium.spaces.MultiDiscrete([2, 3]),
+            np.array([2, 0]),
+            "observation holds 2; its space is MultiDiscrete([2 3])",
+        ),
+        (
+            gymnasium.spaces.MultiBinary(2),
+            np.array([0, 2], np.int8),
+            "observation holds 2; its space is MultiBinary(2)",
+        ),
+        (INTEGERS, np.array([0, 4]), f"observation holds 4; its space is {INTEGERS}"),
+        (
+            gymnasium.spaces.Box(0, 255, (2,), np.uint8),
+            np.array([0, 256], np.uint16),
+            "observation holds 256; its space is Box(0, 255, (2,), uint8)",
+        ),
+        (
+            gymnasium.spaces.Dict({"door": gymnasium.spaces.Discrete(2), "wall": SPACE}),
+            {"door": 3, "wall": GOOD},
+            "observation_door holds 3; its space is Discrete(2)",
+        ),
+    ],
+)
+def test_an_integer_outside_of_its_space_is_named(
+    space: gymnasium.Space, observation: Any, message: str
+) -> None:
+    with pytest.raises(CommandError) as raised:
+        one_step(declared(space, observation))
+    assert str(raised.value) == WHERE + message
+
+
+@pytest.mark.parametrize(
+    ("space", "observation"),
+    [
+        (gymnasium.spaces.Discrete(5), 4),
+        (gymnasium.spaces.MultiDiscrete([2, 3]), np.array([1, 2])),
+        (INTEGERS, np.array([0, 3])),
+        (gymnasium.spaces.Box(0, 255, (2,), np.uint8), np.array([0, 255], np.uint8)),
+    ],
+)
+def test_the_ends_of_a_space_are_inside(space: gymnasium.Space, observation: Any) -> None:
+    one_step(declared(space, observation))
+
+
+def test_a_float_outside_of_its_box_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    env = declared(SPACE, np.array([0, 1.5, 0], np.float32))
+    state, _ = env.reset(seed_of(0))
+    for _ in range(3):
+        state, _ = env.step(state, tf.constant([0]))
+    assert caplog.messages == [
+        "environment Own-v0: sub-environment 0, step 1: observation holds 1.5, outside of "
+        "Box(-1.0, 1.0, (3,), float32); training goes on; declare wider bounds"
+    ]
+
+
+def test_rounding_is_no_float_outside(caplog: pytest.LogCaptureFixture) -> None:
+    one_step(declared(SPACE, np.array([0, 1.000001, -1.000001], np.float32)))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("reward", [1e20, -1e16])
+def test_a_reward_that_overflows_in_the_loss_is_named(reward: float) -> None:
+    message = complaint(sync(reward=reward))
+    assert message == (
+        "environment Breaking-v0: sub-environment 1, episode 1, step 3: "
+        f"reward is {reward}; expected at most 1e+15; scale the rewards in a wrapper"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["policy"], "the key 'policy': the network's own names are core, "),
+        (["value"], "the key 'value': the network's own names"),
+        (["core_state"], "the key 'core_state': the network's own names"),
+        (["a", "A"], "the key 'A': but for upper and lower case 'a' is the same"),
+        (["a b"], "the key 'a b': expected letters, digits and underscores"),
+    ],
+)
+def test_a_key_that_names_something_else_is_refused(keys: list[str], message: str) -> None:
+    space = gymnasium.spaces.Dict(dict.fromkeys(keys, SPACE))
+    with pytest.raises(ValueError, match=r"observation space has") as raised:
+        declared(space, dict.fromkeys(keys, GOOD))
+    assert message in str(raised.value)
+    assert str(raised.value).endswith("rename it in a wrapper")
+
+
+def test_a_space_without_numbers_is_refused_by_its_key() -> None:
+    empty = gymnasium.spaces.Box(0, 1, (0,), np.float32)
+    space = gymnasium.spaces.Dict({"door": empty, "wall": SPACE})
+    with pytest.raises(ValueError, match=r"key 'door'.*holds no numbers; leave it out"):
+        declared(space, {"door": np.zeros(0), "wall": GOOD})
