@@ -1,4 +1,4 @@
-"""`python -m a2c_tf.plot`: learning curves of one run or of several seeds."""
+"""`python -m a2c_tf.plot`: learning curves of runs, of one config or of several."""
 
 from __future__ import annotations
 

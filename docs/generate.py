@@ -27,9 +27,9 @@ python -m a2c_tf.train --print-config        # every setting, as a config file
 ```
 
 The configs that come with the package are {configs}. Steps are environment steps, summed over all
-environments, without those spent on a reset. Numbers such as `1e6` and `5_000_000` are accepted
-where an integer is expected. An unknown or invalid setting ends the command with exit code 2 before
-anything starts; one line names every mistake.
+environments, without those spent on a reset. Numbers such as `1e6`, `5_000_000`, `5M` and `500k`
+are accepted where an integer is expected. An unknown or invalid setting ends the command with exit
+code 2 before anything starts; one line names every mistake.
 
 `--resume` accepts another value of any setting of `run` but `run.seed`, and of
 `optimizer.learning_rate`; a different value of any other setting needs a new run.

@@ -66,6 +66,18 @@ def test_train_answers_a_mistake_with_one_line_and_writes_nothing(
     assert not list(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_tracker_without_its_package_is_refused_before_anything_is_written(
+    name: str, command: Command, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, f"a2c_tf.runs.trackers.{name}", raising=False)
+    outcome = command(TRAIN, "cartpole", f"run.trackers=tensorboard,{name}")
+    assert outcome.code == 2
+    assert f"pip install 'a2c_tf[{name}]'" in outcome.mistake
+    assert not list(elsewhere.iterdir())
+
+
 def test_settings_that_are_wrong_are_told_together(command: Command) -> None:
     outcome = command(TRAIN, "cartpole", "a2c.gamma=2", "run.seed=x", "env.ids=3")
     assert outcome.code == 2

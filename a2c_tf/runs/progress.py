@@ -176,6 +176,9 @@ def line(shown: Shown, width: float = math.inf, now: float | None = None) -> str
       shown: what it tells.
       width: columns; numbers are shortened, and then the last parts left out, to fit them.
       now: by `time.monotonic`, for the seconds that a phase lasts; None leaves them out.
+
+    Returns:
+      The line, which is longer than `width` only where steps and time left are.
     """
     long, short = _parts(shown, now, short=False), _parts(shown, now, short=True)
     if _length(long) <= width:

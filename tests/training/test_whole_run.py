@@ -177,3 +177,19 @@ def test_the_seed_alone_decides_the_weights(
         newest = checkpoints.load_newest(tmp_path / str(i) / "checkpoints")
         digests.append((seed, digest(newest.model) + digest(newest.unroll)))
     assert len(set(digests)) == len({seed for seed, _ in digests}) == len({d for _, d in digests})
+
+
+@pytest.mark.training
+def test_a_run_may_end_without_an_export(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "run"
+    small = ["a2c.unroll_length=2", "run.total_steps=3_000", "run.eval_episodes=2"]
+    outcome = command("a2c_tf.train", "cartpole", *small, "run.export=no", "--run-dir", path)
+    assert outcome.code == 2  # YAML 1.2 has true and false alone
+    short = [*small, "run.export=false", "run.trackers=[]"]
+    outcome = command("a2c_tf.train", "cartpole", *short, "--run-dir", path)
+    assert outcome.code == 0, outcome.err
+    names = {file.name for file in path.iterdir()}
+    assert names == {"config.yaml", "metrics.jsonl", "checkpoints", "evaluation.json", "curves.png"}
+    assert "policy    not exported (run.export=false)" in outcome.out
+    assert f"export    python -m export {path}" in outcome.out
+    assert "serve it" not in outcome.out
