@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# tensorflow-cpu takes half the space: make train TENSORFLOW=tensorflow-cpu
+TENSORFLOW ?= tensorflow
 
 define STATIC
 $(RUN) -m ruff format --check .
@@ -21,7 +23,8 @@ help:
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --requirement requirements.txt
+	sed 's/^tensorflow==/$(TENSORFLOW)==/' requirements.txt > $(VENV)/requirements.txt
+	$(RUN) -m pip install --quiet --requirement $(VENV)/requirements.txt
 	touch $@
 
 train: $(VENV)/installed

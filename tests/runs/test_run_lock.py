@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import ROOT
 
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs import run_dir
+from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.runs.run_lock import locked
 
 HOLD = """
@@ -63,6 +66,19 @@ def test_a_second_process_is_refused_by_name_until_the_first_was_killed(
     holder.wait()
     with locked(tmp_path / "run"):
         (tmp_path / "run" / "config.yaml").touch()
+
+
+@pytest.mark.process
+def test_a_run_that_another_process_trains_is_not_resumed(
+    tmp_path: Path,
+    finished_run: RunDir,
+    command: Callable[..., Any],
+    holder: subprocess.Popen[str],
+) -> None:
+    shutil.copytree(finished_run.path, tmp_path / "run", dirs_exist_ok=True)
+    outcome = command("a2c_tf.train", "--resume", "--run-dir", tmp_path / "run")
+    assert outcome.code == 2
+    assert f"process {holder.pid} is writing to it" in outcome.mistake
 
 
 def test_a_folder_in_which_nothing_was_written_is_removed_with_those_above(tmp_path: Path) -> None:
