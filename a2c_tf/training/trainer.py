@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 
-import numpy as np
 import tensorflow as tf
 
 from a2c_tf.acceleration.sharding import DEFAULT_THREADS, Threads
@@ -18,7 +16,6 @@ from a2c_tf.callbacks import Callbacks
 from a2c_tf.config import Config
 from a2c_tf.envs.base import Environment
 from a2c_tf.envs.host.adapter import HostEnvironment
-from a2c_tf.errors import NonFiniteError
 from a2c_tf.evaluation.evaluator import (
     Evaluator,
     InterruptedEvaluationError,
@@ -27,14 +24,12 @@ from a2c_tf.evaluation.evaluator import (
 )
 from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints, metrics
-from a2c_tf.runs.checkpoint_files import Checkpoint, CheckpointError
+from a2c_tf.runs.checkpoint_files import Checkpoint
 from a2c_tf.runs.progress import Status, episodes_report, no_status
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.training import assembly
+from a2c_tf.training import assembly, snapshots
 from a2c_tf.training.metrics_window import Window
 from a2c_tf.types import Counters, ObservedSteps, UnrollState
-
-log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -224,7 +219,7 @@ class Trainer:
             episodes=self.counters.episodes + int(report.statistics.episodes),
             time_s=self.counters.time_s + time.perf_counter() - start,
         )
-        _check_finite(report.metrics, self.counters)
+        snapshots.check_finite(report.metrics, self.counters)
 
     def _crossed(self, before: int, every: int) -> bool:
         """Returns whether a multiple of `every` was passed, the same ones after resuming."""
@@ -256,58 +251,11 @@ class Trainer:
             self._window = Window(self.counters)
 
     def _checkpoint(self) -> Checkpoint:
-        leaves = tf.nest.flatten(self._state) if self._exact else []
-        weights = checkpoints.named(self.agent.model.weights)
-        # a finite gradient and a huge learning rate overflow without a trace in the metrics
-        _check_finite({name: float(np.abs(w).max()) for name, w in weights.items()}, self.counters)
-        return Checkpoint(
-            counters=self.counters,
-            model=weights,
-            optimizer=checkpoints.named(self._learner.variables),
-            unroll={f"{i:03d}": leaf.numpy() for i, leaf in enumerate(leaves)},
-            best_return=self._best_return,
-        )
+        state = self._state if self._exact else None
+        return snapshots.take(self.agent, self._learner, self.counters, state, self._best_return)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        checkpoints.restore(self.agent.model.weights, checkpoint.model)
-        checkpoints.restore(self._learner.variables, checkpoint.optimizer)
-        self._learner.env_steps.assign(checkpoint.counters.env_steps)
-        self._learner.updates.assign(checkpoint.counters.updates)
+        snapshots.restore(checkpoint, self.agent, self._learner)
         self.counters = checkpoint.counters
-        self._best_return = _best_return(self._run_dir)
-        if checkpoint.unroll:
-            self._restore_unroll(checkpoint)
-
-    def _restore_unroll(self, checkpoint: Checkpoint) -> None:
-        leaves = [tf.constant(checkpoint.unroll[name]) for name in sorted(checkpoint.unroll)]
-        if _kinds(leaves) == _kinds(tf.nest.flatten(self._state)):
-            self._state = tf.nest.pack_sequence_as(self._state, leaves)
-            return
-        spec = self.agent.spec
-        log.warning(
-            "the games in the checkpoint are not those of this version's %s with env.num_envs=%d; "
-            "new episodes start",
-            spec.id,
-            spec.num_envs,
-        )
-
-
-def _kinds(leaves: Sequence[tf.Tensor]) -> list[tuple[tf.DType, tf.TensorShape]]:
-    return [(leaf.dtype, leaf.shape) for leaf in leaves]
-
-
-def _best_return(run_dir: RunDir) -> float | None:
-    """Returns that of the best agent kept, which may be later than the checkpoint resumed from."""
-    try:
-        return checkpoints.load(run_dir.checkpoints / "best").best_return
-    except CheckpointError:
-        return None
-
-
-def _check_finite(scalars: dict[str, float], counters: Counters) -> None:
-    for name, value in scalars.items():
-        if not math.isfinite(value):
-            raise NonFiniteError(
-                f"{name} became {value} before env step {counters.env_steps:,}; lower "
-                "optimizer.learning_rate, then resume from the last checkpoint with --resume"
-            )
+        self._best_return = snapshots.best_return(self._run_dir)
+        self._state = snapshots.restored_state(checkpoint, self._state, self.agent.spec)
