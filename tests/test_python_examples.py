@@ -28,7 +28,7 @@ def examples() -> str:
 @pytest.mark.training
 @pytest.mark.slow
 def test_the_examples_run(tmp_path: Path) -> None:
-    assert examples().count("a2c_tf.") > 6
+    assert examples().count("a2c_tf.") == 6
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", examples()],
         cwd=tmp_path,
@@ -39,6 +39,7 @@ def test_the_examples_run(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     first, mistake, stopped, *rest = done.stdout.splitlines()
-    assert first.startswith("runs/first 2") and stopped.split()[0].startswith("1")
+    assert first.startswith("runs/first 2")
+    assert int(stopped.split()[0]) < 10_000  # of 500,000: after the first call that trains
     assert mistake == "a2c.gama: unknown setting; did you mean a2c.gamma?"
     assert rest[0].split()[0] in "01" and len(rest) == 2
