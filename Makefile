@@ -42,7 +42,8 @@ format: $(VENV)/installed
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
-docs: $(VENV)-docs/installed
+docs: $(VENV)/installed $(VENV)-docs/installed
+	$(RUN) -m docs.notebooks
 	$(VENV)-docs/bin/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict
 	@echo "built; open site/index.html"

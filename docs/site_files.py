@@ -11,6 +11,8 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from docs import notebooks
+
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = (
     "*.md",
@@ -19,6 +21,7 @@ SHOWN = (
     "mkdocs.yml",
     "requirements*.txt",
     "setup.cfg",
+    "docs/*.ipynb",
     "docs/*.md",
     "docs/*.css",
     "benchmarks/**/*",
@@ -41,4 +44,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path))
             for path in paths
         ]
+        + [_tutorial(config)]
     )
+
+
+def _tutorial(config: MkDocsConfig) -> File:
+    """Returns the notebook as a page."""
+    page = notebooks.to_markdown(notebooks.read(notebooks.TUTORIAL))
+    return File.generated(config, "docs/tutorial.md", content=page)

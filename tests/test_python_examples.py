@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,21 +21,16 @@ def examples() -> str:
     return code
 
 
-@pytest.mark.process
 @pytest.mark.training
 @pytest.mark.slow
-def test_the_examples_run(tmp_path: Path) -> None:
-    assert examples().count("a2c_tf.") > 6
-    done = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", examples()],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    first, mistake, stopped, *rest = done.stdout.splitlines()
-    assert first.startswith("runs/first 2") and stopped.split()[0].startswith("1")
+def test_the_examples_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert examples().count("a2c_tf.") == 6
+    monkeypatch.chdir(tmp_path)
+    exec(compile(examples(), "docs/python.md", "exec"), {})
+    first, mistake, stopped, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("runs/first 2")
+    assert int(stopped.split()[0]) < 10_000  # of 500,000: after the first call that trains
     assert mistake == "a2c.gama: unknown setting; did you mean a2c.gamma?"
     assert rest[0].split()[0] in "01" and len(rest) == 2
