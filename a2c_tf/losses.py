@@ -111,6 +111,9 @@ def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def _explained_variance(value_loss: tf.Tensor, returns: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns 1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant."""
+    """Returns 1 - mean[(G - v)²] / Var[G]: 1 is a perfect critic, 0 no better than a constant.
+
+    Where all returns are equal a constant is perfect, and the result 0.
+    """
     variance = masked_mean(tf.square(returns - masked_mean(returns, mask)), mask)
-    return 1.0 - tf.math.divide_no_nan(value_loss, variance)
+    return tf.math.divide_no_nan(variance - value_loss, variance)

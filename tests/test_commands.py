@@ -49,6 +49,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["cartpole", "network.torso=minatar"], "set network.torso=mlp"),
         (["cartpole", "env.backend=gymnasium", "run.compile=xla"], "set it to auto"),
         (["cartpole", "env.fo\no=1"], "unknown setting"),
+        (
+            ["cartpole", "a2c.normalize_advantage=true", "env.num_envs=1", "a2c.unroll_length=1"],
+            "expected two samples or more an update",
+        ),
         (["cartpole", "--resume"], "--resume: received no folder; add --run-dir DIR"),
         (["cartpole", "--resume", "--run-dir", "new"], "run folder new: holds no run"),
         (["cartpole", "--run-dir", "/sys/a2c_tf"], "run folder /sys/a2c_tf: "),

@@ -297,6 +297,13 @@ def test_explained_variance_of_a_perfect_and_of_a_constant_critic():
     assert float(stream.loss(weights=weights)[1]["value/explained_variance"]) == pytest.approx(0)
 
 
+def test_explained_variance_of_returns_that_are_all_equal_is_0():
+    stream = Stream(8)
+    stream.last[:], stream.mask[:], stream.discount[:] = False, 1.0, 0.0
+    stream.reward[:], stream.value[:] = 1.0, 0.5
+    assert float(stream.loss(weights=WEIGHTS)[1]["value/explained_variance"]) == 0.0
+
+
 def _term(name: str, stream: Stream, advantage: np.ndarray, targets: np.ndarray) -> float:
     """One term of the loss, with advantages and targets held as they are."""
     log_probs = stream.logits - np.log(np.exp(stream.logits).sum(-1, keepdims=True))
