@@ -33,7 +33,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     if (path / LOCK).exists():
-        made = [path, path.parent]  # if nothing else is in it, no run has come of it
+        made = [path, path.parent]  # as `reserve` made them, if nothing else is in them
     try:
         path.mkdir(parents=True, exist_ok=True)
         file = (path / LOCK).open("a+", encoding="utf-8")

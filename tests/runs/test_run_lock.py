@@ -16,12 +16,12 @@ from support import ROOT
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs import run_dir
 from a2c_tf.runs.run_dir import RunDir
-from a2c_tf.runs.run_lock import locked
+from a2c_tf.runs.run_lock import LOCK, locked
 
 HOLD = """
 import multiprocessing, sys, time
 from pathlib import Path
-from a2c_tf.runs.run_lock import locked
+from a2c_tf.runs.run_lock import LOCK, locked
 
 with locked(Path(sys.argv[1])):
     # a worker of environments, which lives on when its parent is killed
@@ -75,7 +75,8 @@ def test_a_run_that_another_process_trains_is_not_resumed(
     command: Callable[..., Any],
     holder: subprocess.Popen[str],
 ) -> None:
-    shutil.copytree(finished_run.path, tmp_path / "run", dirs_exist_ok=True)
+    ignore = shutil.ignore_patterns(LOCK)
+    shutil.copytree(finished_run.path, tmp_path / "run", ignore=ignore, dirs_exist_ok=True)
     outcome = command("a2c_tf.train", "--resume", "--run-dir", tmp_path / "run")
     assert outcome.code == 2
     assert f"process {holder.pid} is writing to it" in outcome.mistake
