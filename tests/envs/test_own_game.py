@@ -65,8 +65,8 @@ class TestContract(GraphEnvironmentContract):
         return hunt()(num_envs, **settings)
 
     def is_first(self, observation: np.ndarray) -> bool:
-        cells = observation * 8
-        return bool(np.all(cells == np.round(cells)) and np.all(cells[:2] >= 0))
+        places = observation.reshape(2, 2).cumsum(axis=0)  # the prey's is relative to the hunter's
+        return bool(np.all((places >= 0) & (places < 8)))
 
     def test_termination_at_the_limit_has_discount_0(self) -> None:
         """It has no end of its own: each is a truncation."""
@@ -88,7 +88,7 @@ def test_it_is_learnt_and_has_all_that_built_in_games_have(
         "cartpole",
         "env.id=my_game:Hunt-v0",
         "env.sticky_action_probability=0.05",
-        "env.num_envs=64",
+        "env.num_envs=16",
         "run.total_steps=150_000",
         "run.updates_per_call=25",
         "--run-dir",
@@ -97,7 +97,7 @@ def test_it_is_learnt_and_has_all_that_built_in_games_have(
     assert trained.code == 0, trained.err
     scores = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
     # random actions catch once in 100 steps
-    assert scores["mean"] > 5
+    assert scores["mean"] > 8
     manifest = json.loads((tmp_path / "run" / "export" / "manifest.json").read_text("utf-8"))
     assert manifest["environment"] == {"id": "Hunt-v0", "max_episode_steps": LIMIT}
 
