@@ -111,7 +111,16 @@ def check_independence(stream: Stream, calls: Compiled) -> Finding:
 
 
 def check_modes(env: GraphEnvironment, stream: Stream, calls: Compiled) -> Finding:
-    """Checks that eager steps and XLA's are those of the graph, each from the graph's states."""
+    """Checks that eager steps and XLA's are those of the graph, each from the graph's states.
+
+    Args:
+      env: whose eager steps are compared.
+      stream: by the graph.
+      calls: of the same environment, for XLA's steps.
+
+    Returns:
+      The finding.
+    """
     seed, one = tf.constant([0, 0], tf.int32), tf.constant(1)
     _, first = env.reset(seed)
     if where := _apart(as_numpy(first), stream.rows[0]):
