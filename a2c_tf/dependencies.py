@@ -10,6 +10,7 @@ from a2c_tf import invocation
 REQUIRED = (
     "keras>=3.15,<3.16",
     "gymnasium>=1.4,<1.5",
+    "msgspec>=0.21,<1",
     "numpy>=2,<3",
     "tf2onnx>=1.17,<1.18",
     "onnx>=1.21,<2",
@@ -29,6 +30,8 @@ EXTRAS = {
     "atari": ("ale-py>=0.12,<0.13", "opencv-python-headless>=4"),
     "envpool": ("envpool>=1.2,<2",),
     "video": ("imageio-ffmpeg>=0.6,<1",),
+    "wandb": ("wandb>=0.20,<1",),
+    "mlflow": ("mlflow-skinny>=3,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"),
 }
 """extra -> what it adds. setup.cfg holds these and `REQUIRED` once more."""
 

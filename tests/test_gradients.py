@@ -19,7 +19,7 @@ from a2c_tf import distributions
 from a2c_tf.config import NetworkConfig
 from a2c_tf.distributions import Distribution
 from a2c_tf.losses import LossConfig, a2c_loss
-from a2c_tf.networks import forward, make_actor_critic
+from a2c_tf.networks import actor_critic, cores, forward, make_actor_critic, torsos
 from a2c_tf.types import Trajectory
 
 T, B = 6, 3
@@ -42,7 +42,9 @@ CASES = [
 
 
 @pytest.fixture(autouse=True)
-def float64() -> Iterator[None]:
+def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for module in (actor_critic, cores, torsos):  # which fix their dtype, whatever Keras is set to
+        monkeypatch.setattr(module, "DTYPE", "float64")
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     yield

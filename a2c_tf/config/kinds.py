@@ -29,12 +29,12 @@ _MLP = {
     "a2c.scale_reward": True,
     "a2c.entropy_coef": 0.0,
     "optimizer.name": "adam",
-    "optimizer.learning_rate": 1e-3,
+    "optimizer.learning_rate": 3e-3,
 }
 DEFAULTS: dict[Kind, dict[str, Any]] = {
     "vector": _MLP,
-    "continuous": _MLP,
-    "tabular": {**_MLP, "a2c.entropy_coef": 0.01, "optimizer.learning_rate": 3e-3},
+    "continuous": {**_MLP, "optimizer.learning_rate": 1e-3},
+    "tabular": {**_MLP, "a2c.entropy_coef": 0.01},
     "grid": {
         **_MLP,
         "network.torso": "minatar",
@@ -42,6 +42,7 @@ DEFAULTS: dict[Kind, dict[str, Any]] = {
         "network.activation": "relu",
         "network.shared": True,
         "a2c.entropy_coef": 0.01,
+        "optimizer.learning_rate": 1e-3,
     },
     "pixels": {
         "env.num_envs": 16,

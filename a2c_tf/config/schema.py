@@ -297,7 +297,7 @@ class RunConfig(Section):
     """the run ends with an export; false: `python -m export` makes one later."""
     trackers: Trackers = ("tensorboard",)
     """where the metrics go beside metrics.jsonl: tensorboard, into the run's folder; wandb and
-    mlflow need their extra, as in pip install 'a2c_tf[wandb]'; []: nowhere."""
+    mlflow need the extra of that name; []: nowhere."""
 
 
 class Config(Section):

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from a2c_tf.dependencies import install_extra
+
 SUGGESTIONS, LIKENESS = 3, 0.7
 ATARI = re.compile(r"(?:ALE/)?(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v[045]")
 """gym's names of Atari games: BreakoutNoFrameskip-v4 and so on."""
@@ -75,7 +77,7 @@ def hint(env_id: str, known: Iterable[str]) -> str:
     if meant := _same_name(bare, known) or _atari(bare, known) or nearest(bare, known):
         return f"did you mean {', '.join(meant)}?"
     if (match := ATARI.fullmatch(bare)) and (match[2] or match[3]):
-        return f"did you mean ALE/{match[1]}-v5? It needs pip install 'a2c_tf[atari]'"
+        return f"did you mean ALE/{match[1]}-v5? It needs {install_extra('atari')}"
     return "python -m a2c_tf.envs lists what there is; of your own: env.id=my_module:MyEnv-v0"
 
 

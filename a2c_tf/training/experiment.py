@@ -57,8 +57,8 @@ def run(
       CommandError: with the exit code; a ConfigError before anything is written.
     """
     started = time.perf_counter()
-    check_installed(config.run.trackers)
     with locked(path), contextlib.ExitStack() as stack:
+        check_installed(config.run.trackers)
         folder = RunDir(path)
         checkpoint = checkpoints.load_newest(folder.checkpoints) if begin == "resume" else None
         threads = assembly.choose_threads(config)

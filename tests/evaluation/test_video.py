@@ -249,7 +249,7 @@ def test_a_missing_package_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setattr(video.importlib.util, "find_spec", lambda name: None)
     video.check(tmp_path / "a.gif")
-    with pytest.raises(ConfigError, match=r"pip install 'a2c_tf\[video\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'imageio-ffmpeg"):
         video.check(tmp_path / "a.mp4")
 
 

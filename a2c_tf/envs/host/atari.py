@@ -115,6 +115,7 @@ def adapt_ale(vector_env: VectorEnv, config: EnvConfig) -> HostEnvironment:
 
 def make_gymnasium_atari(config: EnvConfig, **settings: Any) -> HostEnvironment:
     """Returns gymnasium's environments, in wrappers that do the same to the frames."""
+    registered(f"ale_py:{config.id}")  # an unknown game is reported before anything is made
     make = functools.partial(
         make_vector,
         f"ale_py:{config.id}",

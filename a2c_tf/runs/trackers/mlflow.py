@@ -1,4 +1,4 @@
-"""MLflow: `pip install 'a2c_tf[mlflow]'`; MLFLOW_TRACKING_URI says where, else ./mlflow.db."""
+"""MLflow: the extra `mlflow`; MLFLOW_TRACKING_URI says where, else ./mlflow.db."""
 
 from __future__ import annotations
 

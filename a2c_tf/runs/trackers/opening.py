@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from a2c_tf.dependencies import install_extra
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs import run_dir
 from a2c_tf.runs.metrics import Writers
@@ -68,7 +69,7 @@ def _class(name: str) -> Callable[[TrackedRun, str | None], Tracker]:
     except ImportError as error:
         raise ConfigError(
             f"run.trackers: received {name}, which is not installed ({error}); "
-            f"pip install 'a2c_tf[{name}]', or leave it out of run.trackers"
+            f"{install_extra(name)}, or leave it out of run.trackers"
         ) from None
     found: Callable[[TrackedRun, str | None], Tracker] = getattr(module, CLASSES[name])
     return found

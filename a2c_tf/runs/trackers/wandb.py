@@ -1,4 +1,4 @@
-"""Weights & Biases: `pip install 'a2c_tf[wandb]'`, then `wandb login` or WANDB_MODE=offline."""
+"""Weights & Biases: the extra `wandb`, then `wandb login` or WANDB_MODE=offline."""
 
 from __future__ import annotations
 
