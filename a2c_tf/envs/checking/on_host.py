@@ -18,6 +18,7 @@ from a2c_tf.envs.checking.findings import Finding, has_error, ok, skipped
 from a2c_tf.envs.checking.playing import Extent, Report, Stream, play
 from a2c_tf.envs.checking.step_limit import check_step_limit, play_limited
 from a2c_tf.envs.host.failures import report_errors
+from a2c_tf.envs.host.wrapping import make_by_factory
 from a2c_tf.types import Compiler
 
 PLAYED = Extent(1000, episodes=3, seconds=5.0)
@@ -62,7 +63,7 @@ def check(config: EnvConfig, compiler: Compiler, report: Report) -> Iterator[Fin
         yield from (
             [skipped("gymnasium", "its check_env would repeat what is above")]
             if has_error(found)
-            else check_by_gymnasium(config.id)
+            else check_by_gymnasium(config)
         )
 
 
@@ -80,12 +81,12 @@ def _play_three_times(
     return stream, same, other
 
 
-def check_by_gymnasium(env_id: str) -> list[Finding]:
+def check_by_gymnasium(config: EnvConfig) -> list[Finding]:
     """Returns what `gymnasium.utils.env_checker.check_env` warns of and raises."""
     found = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with closing(gymnasium.make(env_id, disable_env_checker=True)) as env:
+        with closing(_make_bare(config)) as env:
             try:
                 check_env(env.unwrapped, skip_render_check=True, skip_close_check=True)
             except Exception as error:  # an assertion, or the environment's own
@@ -103,3 +104,10 @@ def _plain(message: object) -> str:
     """Returns a message without colours and line breaks."""
     text = re.sub(r"\x1b\[\d+m", "", str(message)).removeprefix("WARN: ")
     return " ".join(text.split())
+
+
+def _make_bare(config: EnvConfig) -> gymnasium.Env:
+    """Makes the environment without our wrappers, the checker's or the config's."""
+    if config.factory:
+        return make_by_factory(config.factory, config.kwargs)
+    return gymnasium.make(config.id, disable_env_checker=True, **config.kwargs)

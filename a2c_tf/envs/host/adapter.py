@@ -14,6 +14,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from a2c_tf import spaces
 from a2c_tf.envs.host.action_masks import MASK, flat_mask
+from a2c_tf.envs.host.arrays import Lives, aligned_copy, reset_seed
 from a2c_tf.envs.host.declarations import BoundsWarning
 from a2c_tf.envs.host.environment_thread import EnvironmentThread
 from a2c_tf.envs.host.episode_quota import QUOTA
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 SUB_ENVIRONMENTS = (SyncVectorEnv, AsyncVectorEnv)
 """the vectors whose sub-environments are wrapped each, and so can stand still."""
-ALIGNMENT = 64
-"""bytes, to whose multiples TensorFlow aligns its own tensors."""
 
 
 class HostEnvironment(FailureRecorder):
@@ -89,7 +88,7 @@ class HostEnvironment(FailureRecorder):
         self._has_quotas = isinstance(vector_env.unwrapped, SUB_ENVIRONMENTS)
         # bounds that a library declares for all its environments say little
         self._bounds = BoundsWarning(env_id, self._parts if self._has_quotas else {})
-        self._lives = _Lives() if terminal_on_life_loss else None
+        self._lives = Lives() if terminal_on_life_loss else None
         self._quotas: list[int] | None = None
         self._sampler = StepSampler()
         self.spec = EnvSpec(
@@ -252,35 +251,6 @@ class HostEnvironment(FailureRecorder):
                     f"sub-environment {i}, step {step}: action_mask allows no action"
                 )
         return allowed
-
-
-def reset_seed(seed: np.ndarray) -> int:
-    """Returns a vector environment's seed, of 31 bits, for ours, `[2]` int32."""
-    entropy = np.random.SeedSequence(seed.astype(np.uint32).tolist())
-    return int(entropy.generate_state(1)[0] >> 1)
-
-
-def aligned_copy(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
-    """Returns a copy that is aligned, so that TensorFlow does not copy it once more."""
-    copy = np.empty(array.size + ALIGNMENT, dtype)
-    address = copy.__array_interface__["data"][0]
-    start = -address % ALIGNMENT // copy.itemsize
-    copy = copy[start : start + array.size].reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
-class _Lives:
-    """Notices lost lives, as those of the step before are not in `info`."""
-
-    def __init__(self) -> None:
-        self._before: np.ndarray | None = None
-
-    def lost(self, info: dict[str, Any]) -> np.ndarray:
-        """Returns where there are fewer lives than a step before, `[B]` bool."""
-        lives = np.array(info["lives"])
-        before, self._before = self._before, lives
-        return lives < (lives if before is None else before)
 
 
 def _check_autoreset(vector_env: VectorEnv, env_id: str) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from a2c_tf.envs.host import xla_handlers
-from a2c_tf.envs.host.adapter import HostEnvironment, reset_seed
+from a2c_tf.envs.host.adapter import HostEnvironment
+from a2c_tf.envs.host.arrays import reset_seed
 from a2c_tf.envs.host.failures import HostEnvironmentError, one_line
 from a2c_tf.errors import CommandError
 from a2c_tf.types import TimeStep

@@ -19,7 +19,7 @@ from support.scripted import Episode, scripted_vector
 from a2c_tf.config import EnvConfig
 from a2c_tf.envs import registry
 from a2c_tf.envs.base import Environment
-from a2c_tf.envs.host import adapter
+from a2c_tf.envs.host import arrays
 from a2c_tf.envs.host.adapter import HostEnvironment
 from a2c_tf.errors import ConfigError
 from a2c_tf.types import TimeStep
@@ -188,7 +188,7 @@ def test_observations_are_copied() -> None:
 @pytest.mark.parametrize("shape", [(), (3,), (2, 4, 84, 84)])
 def test_the_copy_is_where_tensorflow_takes_it_as_it_is(dtype: Any, shape: Any) -> None:
     array = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape), dtype)
-    copies = [adapter.aligned_copy(array, dtype) for _ in range(8)]
+    copies = [arrays.aligned_copy(array, dtype) for _ in range(8)]
     for copy in copies:
         np.testing.assert_array_equal(copy, array, strict=True)
         assert copy.ctypes.data % 64 == 0 and not np.shares_memory(copy, array)
