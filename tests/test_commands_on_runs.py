@@ -101,7 +101,13 @@ def test_evaluate_gives_what_training_found_and_the_same_again(
 ) -> None:
     before = content(finished_run.path)
     first = evaluated(command, finished_run.path, "--episodes", "7")
-    assert first == json.loads(finished_run.evaluation.read_text(encoding="utf-8"))
+    found = json.loads(finished_run.evaluation.read_text(encoding="utf-8"))
+    sampled = found.pop("sampled")
+    assert first == found
+    both = ("episodes", "environment", "env_steps")
+    again = evaluated(command, finished_run.path, "--episodes", "7", "--sampled")
+    assert {name: x for name, x in again.items() if name in sampled} == sampled
+    assert [again[name] for name in both] == [first[name] for name in both]
     assert evaluated(command, finished_run.path, "--episodes", "7") == first
     assert content(finished_run.path) == before
 

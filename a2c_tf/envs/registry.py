@@ -64,7 +64,8 @@ def make_spec(config: EnvConfig) -> EnvSpec:
     Raises:
       ConfigError, CommandError: as `make`.
     """
-    env = make(config.model_copy(update={"num_envs": 1}))
+    alone = {"num_envs": 1, "vectorization": config.vectorization and "sync"}  # no process for it
+    env = make(config.model_copy(update=alone))
     env.close()
     return env.spec._replace(num_envs=config.num_envs)
 

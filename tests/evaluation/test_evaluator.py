@@ -15,7 +15,7 @@ from a2c_tf.agent import Agent, load_agent
 from a2c_tf.config import Config
 from a2c_tf.distributions import Categorical
 from a2c_tf.envs.base import GraphEnvironment
-from a2c_tf.evaluation import evaluator, tally
+from a2c_tf.evaluation import eval_step, evaluator, tally
 from a2c_tf.evaluation.tally import Evaluation
 from a2c_tf.runs import checkpoints
 from a2c_tf.runs.run_dir import RunDir
@@ -85,7 +85,7 @@ def test_episodes_that_do_not_divide_go_to_the_first_environments() -> None:
 
 
 def test_episodes_may_span_several_calls() -> None:
-    calls = evaluator.STEPS_PER_CALL
+    calls = eval_step.STEPS_PER_CALL
     played = evaluate([2 * calls + 1, calls, calls - 1], [0.5, 1.0, 1.0], episodes=4)
     assert played.lengths.tolist() == [2 * calls + 1] * 2 + [calls, calls - 1]
     assert played.returns.tolist() == [calls + 0.5] * 2 + [calls, calls - 1]
@@ -166,6 +166,25 @@ def test_sampled_play_is_another_and_the_same_again(trained: Trained) -> None:
     sampled = trained.play(20, deterministic=False, seed=5)
     assert trained.play(20, deterministic=False, seed=5) == sampled
     assert trained.play(20, deterministic=True, seed=5) != sampled
+
+
+def test_one_evaluator_plays_both_kinds_of_actions(trained: Trained) -> None:
+    player = evaluator.make_evaluator(trained.agent, trained.config, 20, deterministic=True)
+    for deterministic in (False, True):
+        played = player.evaluate(20, 5, deterministic=deterministic).returns.tolist()
+        assert played == trained.play(20, deterministic, seed=5)
+    assert player.evaluate(20, 5).returns.tolist() == trained.play(20, True, seed=5)
+    player.close()
+
+
+def test_the_progress_of_an_evaluation_is_reported() -> None:
+    reports: list[tuple[int, int]] = []
+    lengths = [2 * eval_step.STEPS_PER_CALL, 1]
+    make_evaluator(Clockwork(lengths, [1.0, 1.0])).evaluate(
+        3, 0, report=lambda done, asked: reports.append((done, asked))
+    )
+    # the second long episode begins a step late, and so ends in a call of its own
+    assert reports == [(1, 3), (2, 3), (2, 3), (2, 3), (3, 3)]
 
 
 def test_playing_changes_no_weight(trained: Trained) -> None:

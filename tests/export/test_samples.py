@@ -12,7 +12,8 @@ import pytest
 from a2c_tf import config
 from a2c_tf.agent import make_agent
 from a2c_tf.envs import registry
-from a2c_tf.types import Counters
+from a2c_tf.runs import observations
+from a2c_tf.types import Counters, ObservedSteps
 from export import exporting
 from export.inference import Inference
 from export.manifest import Source
@@ -81,3 +82,62 @@ def test_bounds_that_can_be_met_are_tried(exported: Any) -> None:
     tried = {row.tobytes() for row in invented}
     for bound in (np.zeros_like(space.low), space.low, space.high):
         assert (bound.tobytes() in tried) == bool(np.isfinite(bound).all())
+
+
+@pytest.mark.parametrize("core", ["none", "gru"])
+def test_observed_steps_are_inputs_with_what_the_agent_remembers(core: str) -> None:
+    """As if the agent had met them, each environment for itself."""
+    rng = np.random.default_rng(0)
+    last = np.array([[False, True], [False, False], [True, False], [False, False]])
+    arrays = rng.normal(size=(4, 2, 4)).astype(np.float32)
+    observed = ObservedSteps((arrays,), last, None)
+    settings = config.load("cartpole", [f"network.core={core}", "network.core_size=3"])
+    agent = make_agent(registry.make_spec(settings.env), settings)
+    inference = Inference(agent)
+    real = collect_samples(agent, inference, settings, observed).real
+    np.testing.assert_array_equal(real["observation"], arrays.reshape(8, 4))
+    if core == "none":
+        assert list(real) == ["observation"]
+        return
+    states, starts = real["state_in"].reshape(4, 2, -1), real["reset"].reshape(4, 2)
+    np.testing.assert_array_equal(starts, [[True, True], [False, True], [False] * 2, [True, False]])
+    for i in range(2):
+        state = np.zeros((1, states.shape[-1]), np.float32)
+        for n in range(4):
+            np.testing.assert_allclose(states[n, i], state[0], atol=1e-6)
+            answers = inference(
+                {
+                    "observation": arrays[n, i][np.newaxis],
+                    "state_in": state,
+                    "reset": np.array([False]),
+                }
+            )
+            state = answers["state_out"] * ~last[n, i]
+
+
+def test_ever_so_many_observed_steps_are_thinned() -> None:
+    settings = config.load("cartpole")
+    agent = make_agent(registry.make_spec(settings.env), settings)
+    arrays = np.zeros((600, 3, 4), np.float32)
+    arrays[..., 0] = np.arange(600)[:, np.newaxis]
+    observed = ObservedSteps((arrays,), np.zeros((600, 3), bool), None)
+    real = collect_samples(agent, Inference(agent), settings, observed).real["observation"]
+    assert 512 <= len(real) <= 1024
+    assert {int(row[0]) for row in real} == set(range(0, 600, 2))
+
+
+def test_a_kept_observation_comes_back_as_it_was(tmp_path: Path) -> None:
+    observed = ObservedSteps(
+        (np.arange(12, dtype=np.uint8).reshape(3, 2, 2), np.ones((3, 2))),
+        np.zeros((3, 2), bool),
+        np.ones((3, 2, 5), bool),
+    )
+    assert observations.load(tmp_path / "observations.npz") is None
+    for kept in (observed, observed._replace(action_mask=None)):
+        observations.save(tmp_path / "observations.npz", kept)
+        again = observations.load(tmp_path / "observations.npz")
+        assert again is not None
+        for one, other in zip(again.arrays, kept.arrays, strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+        np.testing.assert_array_equal(again.last, kept.last)
+        assert (again.action_mask is None) == (kept.action_mask is None)
