@@ -8,6 +8,7 @@ import importlib
 import io
 import multiprocessing.process
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -44,6 +45,14 @@ STARTS: tuple[tuple[str, Any, str], ...] = (
     ("training", Trainer, "train"),
 )
 """What a test may call only with a mark."""
+
+
+def pytest_configure() -> None:
+    """Handles signals that a shell's background job, or `nohup`, makes processes ignore."""
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by marks

@@ -32,6 +32,7 @@ SMALL = {
     "run.eval_every": 160,
     "run.eval_episodes": 2,
     "run.compile": "mixed",
+    "run.export": False,
 }
 
 
@@ -122,7 +123,9 @@ def test_false_ends_the_training_and_the_rest_is_as_ever(
     monkeypatch.chdir(tmp_path)
     listener = Listener(metrics=False)
     run = a2c_tf.train(
-        configs.resolve("cartpole", SMALL).model_dump(), {"run.seed": 5}, callbacks=[listener]
+        configs.resolve("cartpole", SMALL).model_dump(),
+        {"run.seed": 5, "run.export": True},
+        callbacks=[listener],
     )
     assert run.path.parent == Path("runs") and run.path.name.startswith("CartPole-v1-5-")
     assert run.finished and 0 < run.env_steps < 160
@@ -181,8 +184,8 @@ class Ending(a2c_tf.Callback):
 
 try:
     a2c_tf.train(
-        "cartpole", {"run.compile": "mixed", "run.log_every": 100}, run_dir="run",
-        callbacks=[Ending()],
+        "cartpole", {"run.compile": "mixed", "run.log_every": 100, "run.export": False},
+        run_dir="run", callbacks=[Ending()],
     )
 except KeyboardInterrupt:
     print("interrupted", end="")
@@ -204,10 +207,11 @@ TWO = """
 import sys
 import a2c_tf
 
-GAME = {"run.total_steps": 1600, "run.updates_per_call": 5, "run.eval_episodes": 2}
+SHORT = {"run.total_steps": 400, "run.updates_per_call": 5, "run.eval_episodes": 1}
+SHORT |= {"run.export": False}
 if sys.argv[1] == "both":
-    a2c_tf.train("cartpole", {"run.total_steps": 2000, "run.eval_episodes": 2}, run_dir="first")
-a2c_tf.train("minatar_breakout", GAME, run_dir=sys.argv[1])
+    a2c_tf.train("cartpole", {**SHORT, "a2c.unroll_length": 2}, run_dir="first")
+a2c_tf.train("minatar_breakout", {**SHORT, "a2c.unroll_length": 2}, run_dir=sys.argv[1])
 """
 
 

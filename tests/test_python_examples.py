@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-SHORTER = {"200_000": "2_000", "20_000": "1_000", "StopAtGoal(100)": "StopAtGoal(1)"}
+SHORTER = {
+    "200_000": "2_000",
+    "20_000": "1_000",
+    "StopAtGoal(100)": "StopAtGoal(1)",
+    '"run.eval_episodes": 20}': '"run.eval_episodes": 2, "run.export": False}',
+}
 """what a test runs in place of an example's number."""
 
 

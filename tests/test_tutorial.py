@@ -18,6 +18,7 @@ from docs import notebooks
 
 notebook = notebooks.read(notebooks.TUTORIAL)
 os.environ["PYTHONPATH"] = str(notebooks.ROOT)
+sys.path.insert(0, str(notebooks.ROOT))
 os.chdir(sys.argv[1])
 notebooks.execute(notebook)
 print(notebooks.to_markdown(notebook))

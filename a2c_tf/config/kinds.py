@@ -34,7 +34,7 @@ _MLP = {
 DEFAULTS: dict[Kind, dict[str, Any]] = {
     "vector": _MLP,
     "continuous": {**_MLP, "optimizer.learning_rate": 1e-3},
-    "tabular": {**_MLP, "a2c.entropy_coef": 0.01},
+    "tabular": {**_MLP, "a2c.entropy_coef": 0.03},
     "grid": {
         **_MLP,
         "network.torso": "minatar",

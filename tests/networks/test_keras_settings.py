@@ -99,7 +99,12 @@ def test_a_run_has_the_same_bits(
     )
     settings = (
         *("minatar_breakout", "network.hidden=[8]", "env.num_envs=2", "run.total_steps=100"),
-        *("a2c.unroll_length=2", "run.updates_per_call=5", "run.eval_episodes=1"),
+        *(
+            "a2c.unroll_length=2",
+            "run.updates_per_call=5",
+            "run.eval_episodes=1",
+            "run.export=false",
+        ),
     )
     ours, theirs = RunDir(tmp_path / "ours"), RunDir(tmp_path / "theirs")
     assert command("a2c_tf.train", *settings, "--run-dir", ours.path).code == 0

@@ -22,6 +22,7 @@ from a2c_tf.runs import checkpoints, run_dir
 from a2c_tf.runs.checkpoints import Checkpoint
 from a2c_tf.runs.run_dir import RunDir
 from a2c_tf.training import experiment
+from a2c_tf.training.reporter import Reporter
 from a2c_tf.training.trainer import Trainer
 
 pytestmark = pytest.mark.training
@@ -116,7 +117,8 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     uninterrupted = straight("minatar_breakout")
     polls = itertools.count()
     folder = RunDir(tmp_path / "run")
-    experiment.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3)
+    reporter = Reporter(say=print)
+    experiment.run(uninterrupted.config, folder.path, "new", lambda: next(polls) >= 3, reporter)
     (saved,) = checkpoints.listed(folder.checkpoints)
     command_line = f"python -m a2c_tf.train --run-dir {folder.path} --resume"
     assert capsys.readouterr().out.splitlines()[-1] == f"saved {saved}; resume with {command_line}"

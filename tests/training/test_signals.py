@@ -36,6 +36,7 @@ LASTING = (
     "run.log_every=100",
     "run.total_steps=1e9",
     "run.eval_episodes=2",
+    "run.export=false",
 )
 
 
@@ -169,7 +170,7 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
 
     interpreter, *arguments = shlex.split(resume)
     assert interpreter == "python"
-    process = python(*arguments, f"run.total_steps={steps + 200}")
+    process = python(*arguments, f"run.total_steps={steps + 200}", "run.export=true")
     out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
     assert f"resuming at step {steps:,} of {steps + 200:,}" in out
@@ -182,7 +183,10 @@ def test_sigint_saves_and_the_printed_command_goes_on(tmp_path: Path) -> None:
 def test_a_signal_before_the_first_update_saves_the_start(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "import_tensorflow", lambda: signal.raise_signal(signal.SIGTERM))
+    signals = [signal.SIGTERM]
+    monkeypatch.setattr(
+        cli, "import_tensorflow", lambda: signals and signal.raise_signal(signals.pop())
+    )
     outcome = command("a2c_tf.train", "cartpole", "--run-dir", tmp_path / "run")
     assert (outcome.code, outcome.err) == (75, "")
     assert f"saved {tmp_path / 'run' / 'checkpoints' / 'ckpt-0'}; resume with " in outcome.out

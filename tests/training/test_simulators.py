@@ -36,7 +36,8 @@ def trained(log: Path, *words: str) -> int:
 
 @pytest.mark.parametrize(("vectorization", "eval_every"), [("sync", 100), ("async", 0)])
 def test_training(log: Path, vectorization: str, eval_every: int) -> None:
-    code = trained(log, f"env.vectorization={vectorization}", f"run.eval_every={eval_every}")
+    words = [f"env.vectorization={vectorization}", f"run.eval_every={eval_every}"]
+    code = trained(log, *words, f"run.export={str(vectorization == 'sync').lower()}")
     assert code == 0
     diary = Diary(log)
     diary.check(NUM_ENVS)
@@ -48,7 +49,7 @@ def test_training(log: Path, vectorization: str, eval_every: int) -> None:
 
 
 def test_an_environment_that_fails(log: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert trained(log, "env.kwargs.fail_at=30") == 1
+    assert trained(log, "env.kwargs.fail_at=30", "run.export=false") == 1
     Diary(log).check(NUM_ENVS)
     error = capfd.readouterr().err
     assert "sub-environment 0, episode 4, step 6 raised OSError: the arm is stuck" in error

@@ -41,7 +41,9 @@ ROW_KEYS = {
     "learning_rate",
     "entropy_coef",
 }
-SUMMARY_KEYS = {"episodes", "mean", "std", "median", "min", "max", "mean_length"}
+SUMMARY_KEYS = {
+    *("episodes", "mean", "std", "standard_error", "median", "min", "max", "mean_length")
+}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def test_the_folder_holds_what_the_contract_names(finished_run: RunDir) -> None:
     names = {path.name for path in finished_run.path.iterdir()}
     assert names == {
+        ".lock",
         "config.yaml",
         "metrics.jsonl",
         "checkpoints",
@@ -122,7 +125,9 @@ def test_checkpoints_are_kept_by_steps_with_the_best_beside_them(finished_run: R
 
 def test_the_evaluation_describes_the_last_agent(finished_run: RunDir) -> None:
     evaluation = read_json(finished_run.evaluation)
-    assert evaluation.keys() == SUMMARY_KEYS | {"environment", "deterministic", "seed", "env_steps"}
+    more = {"environment", "deterministic", "seed", "env_steps", "sampled"}
+    assert evaluation.keys() == SUMMARY_KEYS | more
+    assert evaluation["sampled"].keys() == SUMMARY_KEYS
     assert (evaluation["episodes"], evaluation["environment"]) == (7, "CartPole-v1")
     assert (evaluation["deterministic"], evaluation["seed"]) == (True, 0)
     assert evaluation["env_steps"] == run_dir.read_metrics(finished_run.metrics)[-1]["env_steps"]
@@ -189,7 +194,8 @@ def test_a_run_may_end_without_an_export(tmp_path: Path, command: Command) -> No
     outcome = command("a2c_tf.train", "cartpole", *short, "--run-dir", path)
     assert outcome.code == 0, outcome.err
     names = {file.name for file in path.iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "checkpoints", "evaluation.json", "curves.png"}
+    files = {"config.yaml", "metrics.jsonl", "evaluation.json", "curves.png"}
+    assert names == {".lock", "checkpoints", *files}
     assert "policy    not exported (run.export=false)" in outcome.out
     assert f"export    python -m export {path}" in outcome.out
     assert "serve it" not in outcome.out
