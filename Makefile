@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# tensorflow-cpu takes half the space: make train TENSORFLOW=tensorflow-cpu
+# tensorflow-cpu is a third smaller: make train TENSORFLOW=tensorflow-cpu
 TENSORFLOW ?= tensorflow
 
 define STATIC

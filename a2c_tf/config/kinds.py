@@ -1,7 +1,7 @@
 """Defaults that suit the kind of environment, for the settings that nobody gave.
 
 Each learns its environments at the first try, rather than one of them as fast as can be:
-benchmarks/README.md names what they were chosen on. `configs/` holds settings tuned for one.
+docs/results.md says what they were checked on. `configs/` holds settings tuned for one.
 """
 
 from __future__ import annotations

@@ -59,10 +59,8 @@ def test_it_is_short() -> None:
 
 
 class TestContract(GraphEnvironmentContract):
-    steps = 2 * LIMIT + 10
-
-    def make(self, num_envs: int, **settings: Any) -> GraphEnvironment:
-        return hunt()(num_envs, **settings)
+    def make(self, num_envs: int, max_episode_steps: int = 15, **settings: Any) -> GraphEnvironment:
+        return hunt()(num_envs, max_episode_steps, **settings)
 
     def is_first(self, observation: np.ndarray) -> bool:
         places = observation.reshape(2, 2).cumsum(axis=0)  # the prey's is relative to the hunter's
@@ -72,7 +70,7 @@ class TestContract(GraphEnvironmentContract):
         """It has no end of its own: each is a truncation."""
         stream = self._stream()
         ends = np.flatnonzero(stream.last.any(axis=1))
-        np.testing.assert_array_equal(ends, [LIMIT, 2 * LIMIT + 1])
+        np.testing.assert_array_equal(ends, [15, 31])
         assert np.all(stream.discount == 1)
 
 
