@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from a2c_tf.agent import Agent
 from a2c_tf.errors import ConfigError
 from a2c_tf.runs.atomic_files import replace_folder, restore_replaced
 from a2c_tf.runs.run_dir import write_json
@@ -22,6 +21,7 @@ from export.samples import collect_samples, count_of, invented, rows_of
 
 ONNX_FILE, SAVED_MODEL, MANIFEST = "policy.onnx", "saved_model", "manifest.json"
 GOLDEN_SAMPLES = 4
+NOT_COMPARED = Parity(0, (), {}, {}, {})
 
 
 def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
@@ -49,11 +49,13 @@ def export_agent(source: Source, out: Path, which: str = "all") -> Parity:
     return parity
 
 
-def rehearse(agent: Agent, out: Path, which: str = "all") -> None:
-    """Writes the files and runs each of them, to find at once what would fail after training.
+def rehearse(source: Source, out: Path, which: str = "all") -> None:
+    """Writes the files, runs each of them and describes them, all but the comparison of an export.
+
+    What would fail after training fails at once.
 
     Args:
-      agent: not yet trained.
+      source: whose agent is not yet trained.
       out: the folder of the export to come, which stays as it is.
       which: `onnx`, `saved_model` or `all`.
 
@@ -62,10 +64,12 @@ def rehearse(agent: Agent, out: Path, which: str = "all") -> None:
     """
     temporary = _make_temporary(out.resolve())
     try:
-        inference = Inference(agent)
-        inputs = rows_of(invented(agent, inference), slice(2))
+        inference = Inference(source.agent)
+        inputs = rows_of(invented(source.agent, inference), slice(2))
         for run in _write(inference, temporary, which).values():
             run(inputs)
+        golden = Golden(inputs, inference(inputs), {})
+        write_json(temporary / MANIFEST, describe(source, NOT_COMPARED, golden, None))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

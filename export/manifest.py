@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +74,7 @@ def describe(
         "config": source.config.model_dump(mode="json"),
         "env_steps": source.counters.env_steps,
         "evaluation": source.evaluation,
-        "versions": {library: importlib.metadata.version(library) for library in LIBRARIES},
+        "versions": {library: _version(library) for library in LIBRARIES},
         "opset": OPSET,
         "onnx_sha256": onnx_file and hashlib.sha256(onnx_file.read_bytes()).hexdigest(),
         "parity": parity._asdict(),
@@ -105,6 +105,11 @@ def describe_space(space: gymnasium.Space) -> dict[str, Any]:
         case _:
             raise TypeError(f"space {space} has no description")
     return {"type": type(space).__name__, **described}
+
+
+def _version(library: str) -> str:
+    """Returns the version of a library as it says itself: several packages hold a `tensorflow`."""
+    return str(importlib.import_module(library).__version__)
 
 
 def _bound(values: np.ndarray) -> Any:

@@ -36,7 +36,8 @@ def rehearse(run: RunContext) -> None:
     with run.status("rehearsing evaluation and export"):
         run.trainer.rehearse()
         if run.config.run.export:
-            exporting.rehearse(run.trainer.agent, run.folder.export)
+            source = Source(run.trainer.agent, run.config, run.trainer.counters, None)
+            exporting.rehearse(source, run.folder.export)
 
 
 def finish(run: RunContext, trackers: Writer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -12,7 +13,7 @@ import onnxruntime
 import pytest
 
 from a2c_tf.config import Config
-from export import manifest
+from export import exporting, manifest
 
 KEYS = {
     "format",
@@ -155,3 +156,12 @@ def test_every_space_that_an_agent_takes_is_described() -> None:
             "bits": {"type": "MultiBinary", "shape": [2, 2]},
         },
     }
+
+
+def test_versions_need_no_package_of_that_name(
+    exported: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`tensorflow-cpu` holds the module `tensorflow`, too."""
+    monkeypatch.setattr(importlib.metadata, "version", None)
+    exporting.rehearse(exported.source, tmp_path / "export", "onnx")
+    assert not list(tmp_path.iterdir())
