@@ -208,10 +208,11 @@ import sys
 import a2c_tf
 
 SHORT = {"run.total_steps": 400, "run.updates_per_call": 5, "run.eval_episodes": 1}
-SHORT |= {"run.export": False}
+SHORT |= {"run.export": False, "a2c.unroll_length": 2}
 if sys.argv[1] == "both":
-    a2c_tf.train("cartpole", {**SHORT, "a2c.unroll_length": 2}, run_dir="first")
-a2c_tf.train("minatar_breakout", {**SHORT, "a2c.unroll_length": 2}, run_dir=sys.argv[1])
+    a2c_tf.train("cartpole", {**SHORT, "network.hidden": [8]}, run_dir="first")
+# whose layers are computed one by one, in shards: TensorFlow has other threads for that
+a2c_tf.train("cartpole", {**SHORT, "run.compile": "mixed", "env.num_envs": 64}, run_dir=sys.argv[1])
 """
 
 

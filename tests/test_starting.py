@@ -216,7 +216,10 @@ def test_a_run_in_an_awkward_folder_ends_with_an_export_and_a_command_to_paste(
     (here / "serving").mkdir(parents=True)
     for file in ("export.py", "serving/__init__.py"):
         (here / file).write_text("raise RuntimeError('the file of the user was executed')")
-    settings = ("run.compile=mixed", "run.total_steps=2000", "run.eval_episodes=2")
+    settings = (
+        *("run.compile=mixed", "run.total_steps=200", "run.eval_episodes=2"),
+        *("network.hidden=[8]", "a2c.unroll_length=2", "env.num_envs=2"),
+    )
     outcome = process(
         *("a2c_tf.train", "cartpole", *settings, "--run-dir", here / "run"),
         cwd=here,
