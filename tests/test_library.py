@@ -37,7 +37,7 @@ SMALL = {
 
 
 class Listener(a2c_tf.Callback):
-    """Notes what it hears; raises or answers as it is told."""
+    """Notes each event; raises or returns what it was made with."""
 
     def __init__(self, **behaviour: Any) -> None:
         self.behaviour = behaviour

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from a2c_tf.config.loading import parse
 from a2c_tf.config.schema import Config
 
 Kind = Literal["vector", "continuous", "tabular", "grid", "pixels"]
@@ -61,6 +62,7 @@ DEFAULTS: dict[Kind, dict[str, Any]] = {
     },
 }
 """setting -> value, by the kind of environment; the schema has the others."""
+EXCLUDING = (("a2c.scale_reward", "a2c.clip_reward"), ("a2c.clip_reward", "a2c.scale_reward"))
 NAMES = frozenset(name for defaults in DEFAULTS.values() for name in defaults)
 
 
@@ -73,10 +75,16 @@ def complete(config: Config, kind: Kind) -> Config:
     """Returns the config with the defaults of the kind for the settings that it does not give.
 
     A torso that is `auto` counts as not given. A user's own network has no normalisation.
+
+    Raises:
+      ConfigError: where what is given does not fit these defaults.
     """
     values = dict(DEFAULTS[kind])
     if config.network.builder:
         values.pop("network.normalize_observation", None)
+    for asked, excluded in EXCLUDING:  # or a default would refuse what was asked for
+        if _value(config.model_dump(), asked):
+            values.pop(excluded, None)
     return _filled(config, values)
 
 
@@ -101,7 +109,7 @@ def _filled(config: Config, values: Mapping[str, Any]) -> Config:
         if is_auto or not _is_given(config, name):
             section, key = name.split(".")
             tree[section][key] = value
-    return Config.model_validate(tree)
+    return parse(tree)
 
 
 def _value(sections: Mapping[str, Any], name: str) -> Any:

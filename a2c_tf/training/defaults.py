@@ -9,7 +9,6 @@ from a2c_tf import config as configs
 from a2c_tf import spaces
 from a2c_tf.config import Config, Kind
 from a2c_tf.envs import registry
-from a2c_tf.errors import ConfigError
 from a2c_tf.networks.torsos import choose_torso
 from a2c_tf.types import EnvSpec
 
@@ -25,11 +24,7 @@ def with_defaults(config: Config) -> Config:
     """
     if configs.is_complete(config):
         return config
-    spec = registry.make_spec(config.env)
-    try:
-        return configs.complete(config, kind_of(spec))
-    except ValueError as error:
-        raise ConfigError(f"env.id={spec.id}: {error}") from None
+    return configs.complete(config, kind_of(registry.make_spec(config.env)))
 
 
 def kind_of(spec: EnvSpec) -> Kind:

@@ -101,3 +101,12 @@ def test_a_resumed_run_keeps_the_settings_that_a_config_leaves_out() -> None:
     config = configs.complete_from(config, started_with)
     configs.check_resumable(started_with, config)
     assert config.run.total_steps == 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "excluded", "kind"),
+    [("scale_reward", "clip_reward", "pixels"), ("clip_reward", "scale_reward", "vector")],
+)
+def test_no_default_excludes_what_was_asked_for(asked: str, excluded: str, kind: Any) -> None:
+    config = configs.complete(configs.load(None, [f"a2c.{asked}=true"]), kind)
+    assert getattr(config.a2c, asked) and not getattr(config.a2c, excluded)

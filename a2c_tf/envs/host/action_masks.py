@@ -48,7 +48,7 @@ class InfoFilter(gymnasium.Wrapper):
     """Leaves in `info` the action mask, as `[M]` bool, and nothing else but the keys asked for.
 
     gymnasium merges the infos of all sub-environments into arrays, which ends the run where they
-    hold what does not fit together, although nobody reads it.
+    hold what does not fit together, used or not.
 
     Args:
       env: the environment.

@@ -29,12 +29,18 @@ class BoundsWarning:
     def __init__(self, env_id: str, parts: Mapping[str, gymnasium.Space]) -> None:
         self._env_id = env_id
         self._boxes = {
-            name: space
+            name: (space, *self._widened(space))
             for name, space in parts.items()
             if isinstance(space, gymnasium.spaces.Box)
             and space.dtype.kind == "f"
             and (space.bounded_below.any() or space.bounded_above.any())
         }
+
+    def _widened(self, box: gymnasium.spaces.Box) -> Limits:
+        """Returns the bounds with the tolerance."""
+        with np.errstate(over="ignore"):  # of bounds that are those of the dtype
+            low = box.low - self.TOLERANCE * (1 + np.abs(box.low))
+            return low, box.high + self.TOLERANCE * (1 + np.abs(box.high))
 
     def check(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Warns of the first number outside, and is silent from then on.
@@ -43,9 +49,8 @@ class BoundsWarning:
           arrays: `[B, ...]` each, by name.
           step: counted from the reset of all.
         """
-        for name, space in self._boxes.items():
-            slack = self.TOLERANCE * (1 + np.abs(np.stack([space.low, space.high])))
-            outside = (arrays[name] < space.low - slack[0]) | (arrays[name] > space.high + slack[1])
+        for name, (space, low, high) in self._boxes.items():
+            outside = (arrays[name] < low) | (arrays[name] > high)
             if outside.any():
                 self._boxes = {}
                 index = np.argwhere(outside)[0]
